@@ -1,0 +1,345 @@
+//! Everything that can go wrong, in words a caller can act on.
+//!
+//! JavaScript sees one kind of error, so the crate has one enum. A message says what happened,
+//! with the values, and what to do; [`Error::code`] never changes.
+
+use std::path::{Path, PathBuf};
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No table of this name is in the connection's folder.
+    #[error("table '{name}' was not found{}", hint(.similar))]
+    TableNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest existing name, if one is near.
+        similar: Option<String>,
+    },
+
+    /// A table of this name exists already.
+    #[error(
+        "table '{name}' already exists; pass mode: \"overwrite\" or existOk: true, or choose another name"
+    )]
+    TableExists {
+        /// The name that was asked for.
+        name: String,
+    },
+
+    /// The name cannot be used for a table.
+    #[error(
+        "invalid table name '{name}': names have 1 to 200 letters, digits, '_', '-' and '.', \
+         and do not start with '.'"
+    )]
+    InvalidTableName {
+        /// The name that was asked for.
+        name: String,
+    },
+
+    /// No column of this name is in the table.
+    #[error("column '{name}' was not found{}; the columns are {}", hint(.similar), list(.available))]
+    ColumnNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest existing name, if one is near.
+        similar: Option<String>,
+        /// Every name that would have worked.
+        available: Vec<String>,
+    },
+
+    /// An argument has a value that cannot be used.
+    #[error("{argument} is {value}, but {expected}")]
+    InvalidArgument {
+        /// The argument's name as the caller knows it, for instance `limit`.
+        argument: String,
+        /// The value that was given.
+        value: String,
+        /// What would have worked, as a clause: `it must be a positive whole number`.
+        expected: String,
+    },
+
+    /// A vector's length is not the column's.
+    #[error("the vector has {actual} dimensions, but column '{column}' stores {expected}")]
+    DimensionMismatch {
+        /// The vector column.
+        column: String,
+        /// Dimensions of the column.
+        expected: usize,
+        /// Dimensions of the vector that was given.
+        actual: usize,
+    },
+
+    /// A value in the rows to be written does not fit its column.
+    #[error("row {row}, column '{column}': {reason}")]
+    InvalidData {
+        /// The row, counted from 0 in the data that was given.
+        row: u64,
+        /// The column.
+        column: String,
+        /// What is wrong with the value and what would fit.
+        reason: String,
+    },
+
+    /// The columns of the data are not the columns of the table.
+    #[error("the data does not fit the table's schema: {reason}")]
+    SchemaMismatch {
+        /// Which column differs and how.
+        reason: String,
+    },
+
+    /// A filter or expression is not SQL.
+    #[error("cannot parse \"{sql}\": {reason}")]
+    InvalidSql {
+        /// The text that was given.
+        sql: String,
+        /// Where it stops making sense.
+        reason: String,
+    },
+
+    /// A filter or expression is SQL, but something in it is not supported.
+    #[error("{feature} is not supported in filters and expressions: {instead}")]
+    UnsupportedSql {
+        /// What was used, for instance `the function foo()`.
+        feature: String,
+        /// What to write instead, or what is supported.
+        instead: String,
+    },
+
+    /// A filter or expression combines types that do not go together.
+    #[error("in \"{sql}\": {reason}")]
+    TypeMismatch {
+        /// The (part of the) expression.
+        sql: String,
+        /// Which types met and what would fit.
+        reason: String,
+    },
+
+    /// No index of this name is on the table.
+    #[error("index '{name}' was not found{}; the table has {}", hint(.similar), list(.available))]
+    IndexNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest existing name, if one is near.
+        similar: Option<String>,
+        /// The names of the indexes that exist.
+        available: Vec<String>,
+    },
+
+    /// An index of this name exists already.
+    #[error(
+        "index '{name}' already exists; leave out replace: false to build it anew, or choose another name"
+    )]
+    IndexExists {
+        /// The name that was asked for.
+        name: String,
+    },
+
+    /// The rows are too few to train what was asked for.
+    #[error("{reason}")]
+    NotEnoughRows {
+        /// How many there are, how many are needed, and what to change.
+        reason: String,
+    },
+
+    /// A file is damaged or missing.
+    #[error("{} is damaged: {reason}", .path.display())]
+    Corrupted {
+        /// The file.
+        path: PathBuf,
+        /// What does not add up.
+        reason: String,
+    },
+
+    /// A file was written by a newer release.
+    #[error("{} has format version {found}, but this release reads up to {supported}; upgrade quiverdb", .path.display())]
+    UnsupportedFormat {
+        /// The file.
+        path: PathBuf,
+        /// The version it declares.
+        found: u32,
+        /// The newest version this release reads.
+        supported: u32,
+    },
+
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried, for instance `write`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+
+    /// Another writer changed the table in a way this write cannot follow.
+    #[error("{action} conflicts with another writer: {reason}; read the table again and repeat it")]
+    Conflict {
+        /// What was being written.
+        action: &'static str,
+        /// What the other writer did.
+        reason: String,
+    },
+
+    /// The connection or table was closed.
+    #[error("{what} is closed; open it again to go on")]
+    Closed {
+        /// `connection` or `table 'name'`.
+        what: String,
+    },
+
+    /// The caller asked for the work to stop.
+    #[error("{what} was cancelled; nothing was changed")]
+    Cancelled {
+        /// What was under way.
+        what: String,
+    },
+
+    /// The time the caller allowed is over.
+    #[error("the query took longer than {timeout_ms} ms; raise timeoutMs, or ask for less")]
+    Timeout {
+        /// The time that was allowed, in milliseconds.
+        timeout_ms: u64,
+    },
+
+    /// No GPU can do what was asked.
+    #[error("no GPU adapter can run this build: {reason}; pass accelerator: \"cpu\" to build on the CPU")]
+    GpuUnavailable {
+        /// What was looked for and found.
+        reason: String,
+    },
+
+    /// A fault in quiverdb itself.
+    #[error("internal error: {reason}; please report this with the steps that led here")]
+    Internal {
+        /// What was found to be impossible.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// A stable name that programs may match on. Messages may be reworded, codes may not.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TableNotFound { .. } => "TABLE_NOT_FOUND",
+            Self::TableExists { .. } => "TABLE_EXISTS",
+            Self::InvalidTableName { .. } => "INVALID_TABLE_NAME",
+            Self::ColumnNotFound { .. } => "COLUMN_NOT_FOUND",
+            Self::InvalidArgument { .. } => "INVALID_ARGUMENT",
+            Self::DimensionMismatch { .. } => "DIMENSION_MISMATCH",
+            Self::InvalidData { .. } => "INVALID_DATA",
+            Self::SchemaMismatch { .. } => "SCHEMA_MISMATCH",
+            Self::InvalidSql { .. } => "INVALID_SQL",
+            Self::UnsupportedSql { .. } => "UNSUPPORTED_SQL",
+            Self::TypeMismatch { .. } => "TYPE_MISMATCH",
+            Self::IndexNotFound { .. } => "INDEX_NOT_FOUND",
+            Self::IndexExists { .. } => "INDEX_EXISTS",
+            Self::NotEnoughRows { .. } => "NOT_ENOUGH_ROWS",
+            Self::Corrupted { .. } => "CORRUPTED",
+            Self::UnsupportedFormat { .. } => "UNSUPPORTED_FORMAT",
+            Self::Io { .. } => "IO",
+            Self::Conflict { .. } => "CONFLICT",
+            Self::Closed { .. } => "CLOSED",
+            Self::Cancelled { .. } => "CANCELLED",
+            Self::Timeout { .. } => "TIMEOUT",
+            Self::GpuUnavailable { .. } => "GPU_UNAVAILABLE",
+            Self::Internal { .. } => "INTERNAL",
+        }
+    }
+
+    /// An [`Error::InvalidArgument`]: `limit is -1, but it must be a positive whole number`.
+    pub fn invalid(
+        argument: impl Into<String>,
+        value: impl std::fmt::Display,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::InvalidArgument {
+            argument: argument.into(),
+            value: value.to_string(),
+            expected: expected.into(),
+        }
+    }
+
+    /// An [`Error::ColumnNotFound`] that names the nearest of the available columns.
+    pub fn column_not_found<'a>(name: &str, available: impl IntoIterator<Item = &'a str>) -> Self {
+        let available: Vec<String> = available.into_iter().map(str::to_owned).collect();
+        Self::ColumnNotFound {
+            name: name.to_owned(),
+            similar: nearest(name, available.iter().map(String::as_str)),
+            available,
+        }
+    }
+
+    /// An [`Error::Corrupted`].
+    pub fn corrupted(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Corrupted { path: path.to_owned(), reason: reason.into() }
+    }
+
+    /// An [`Error::Internal`].
+    pub fn internal(reason: impl std::fmt::Display) -> Self {
+        Self::Internal { reason: reason.to_string() }
+    }
+}
+
+/// The candidate most like `name`, if any is near enough to be what was meant.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let lower = name.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
+/// Names the file and the action when an I/O call fails: `file.sync_all().at("sync", path)?`.
+pub(crate) trait IoContext<T> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> IoContext<T> for std::io::Result<T> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::Io { action, path: path.to_owned(), source })
+    }
+}
+
+fn hint(similar: &Option<String>) -> String {
+    similar.as_ref().map(|name| format!(" (did you mean '{name}'?)")).unwrap_or_default()
+}
+
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 30;
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    let mut text = names.iter().take(SHOWN).map(|n| format!("'{n}'")).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_column_comes_with_the_nearest_name() {
+        let error = Error::column_not_found("prise", ["id", "price"]);
+
+        assert_eq!(error.code(), "COLUMN_NOT_FOUND");
+        assert_eq!(
+            error.to_string(),
+            "column 'prise' was not found (did you mean 'price'?); the columns are 'id', 'price'"
+        );
+    }
+
+    #[test]
+    fn a_name_unlike_all_others_has_no_nearest() {
+        assert_eq!(nearest("zzz", ["id", "price"]), None);
+    }
+}

@@ -1,0 +1,4 @@
+//! An embedded vector database. `docs/architecture.md` is a walk through these rooms.
+
+pub mod error;
+pub mod progress;
