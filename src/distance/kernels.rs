@@ -4,7 +4,11 @@ use std::sync::LazyLock;
 
 use half::f16;
 
+#[cfg(target_arch = "aarch64")]
+use super::neon;
 use super::scalar;
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
 
 /// Writes the distance from a query to each row into `out`.
 ///
@@ -45,7 +49,7 @@ pub(super) struct Kernels {
 pub(super) fn kernels() -> &'static Kernels {
     static CHOSEN: LazyLock<Kernels> = LazyLock::new(|| {
         let asked = std::env::var("QUIVERDB_KERNELS").unwrap_or_default();
-        supported().into_iter().fold(
+        supported().fold(
             scalar::KERNELS,
             |chosen, kernels| {
                 if chosen.name == asked { chosen } else { kernels }
@@ -61,6 +65,16 @@ pub fn kernels_name() -> &'static str {
 }
 
 /// Every kernel set this CPU can run, slowest first.
-pub(super) fn supported() -> Vec<Kernels> {
-    vec![scalar::KERNELS]
+pub(super) fn supported() -> impl Iterator<Item = Kernels> {
+    [
+        Some(scalar::KERNELS),
+        #[cfg(target_arch = "x86_64")]
+        avx2::kernels(),
+        #[cfg(target_arch = "x86_64")]
+        avx512::kernels(),
+        #[cfg(target_arch = "aarch64")]
+        neon::kernels(),
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -4,8 +4,16 @@
 //! it sees as plain slices ([`Vectors`]). `scalar` says what each distance means; every other kernel file
 //! says the same thing faster, for the instructions its name tells.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod kernels;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod lanes;
 mod metric;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod query;
 mod scalar;
 #[cfg(test)]

@@ -69,18 +69,18 @@ const fn element_kernels<F: Float, T: Element<F>>() -> ElementKernels<F, T> {
     ElementKernels { l2, dot, cosine }
 }
 
-fn l2<F: Float, T: Element<F>>(query: &[F], rows: &[T], out: &mut [f32]) {
+pub(super) fn l2<F: Float, T: Element<F>>(query: &[F], rows: &[T], out: &mut [f32]) {
     each_row(query, rows, out, |query, row| {
         let squares = sum(query, row, |q, r| (q - r) * (q - r));
         squares.to_f64() as f32
     });
 }
 
-fn dot<F: Float, T: Element<F>>(query: &[F], rows: &[T], out: &mut [f32]) {
+pub(super) fn dot<F: Float, T: Element<F>>(query: &[F], rows: &[T], out: &mut [f32]) {
     each_row(query, rows, out, |query, row| (1.0 - sum(query, row, |q, r| q * r).to_f64()) as f32);
 }
 
-fn cosine<F: Float, T: Element<F>>(query: &[F], rows: &[T], out: &mut [f32]) {
+pub(super) fn cosine<F: Float, T: Element<F>>(query: &[F], rows: &[T], out: &mut [f32]) {
     each_row(query, rows, out, |query, row| {
         let product = sum(query, row, |q, r| q * r);
         let norm_squared = sum(query, row, |_, r| r * r);
@@ -88,10 +88,22 @@ fn cosine<F: Float, T: Element<F>>(query: &[F], rows: &[T], out: &mut [f32]) {
     });
 }
 
-fn hamming(query: &[u8], rows: &[u8], out: &mut [f32]) {
-    each_row(query, rows, out, |query, row| {
-        query.iter().zip(row).map(|(q, r)| (q ^ r).count_ones()).sum::<u32>() as f32
-    });
+/// Always inlined, so that a caller with better instructions for counting bits gets to use them.
+#[inline(always)]
+pub(super) fn hamming(query: &[u8], rows: &[u8], out: &mut [f32]) {
+    assert_eq!(rows.len(), query.len() * out.len(), "rows x dimensions");
+    let (query_words, query_tail) = query.as_chunks::<8>();
+    for (row, out) in rows.chunks_exact(query.len().max(1)).zip(out) {
+        let (row_words, row_tail) = row.as_chunks::<8>();
+        let mut bits = 0;
+        for (q, r) in query_words.iter().zip(row_words) {
+            bits += (u64::from_ne_bytes(*q) ^ u64::from_ne_bytes(*r)).count_ones();
+        }
+        for (q, r) in query_tail.iter().zip(row_tail) {
+            bits += (q ^ r).count_ones();
+        }
+        *out = bits as f32;
+    }
 }
 
 /// One minus the cosine, from the row's inner product with a query of length one and its squared length.
