@@ -17,12 +17,18 @@ pub(super) fn kernels() -> Option<Kernels> {
         name: "avx512",
         f16: element_kernels::<F32x16, f16>(),
         f32: element_kernels::<F32x16, f32>(),
+        // From memory, loads of half a line reach 1.4 times the speed of whole lines that straddle two.
+        f32_unaligned: below.f32,
         f64: element_kernels::<F64x8, f64>(),
         u8: element_kernels::<F32x16, u8>(),
         i8: element_kernels::<F32x16, i8>(),
         hamming: match counts_bits {
-            // SAFETY: the features were detected.
-            true => |query, rows, out| unsafe { hamming(query, rows, out) },
+            true => |query, rows, out| match query.len() < 64 {
+                // SAFETY: the features of both were detected. One word at a time is faster up to a register.
+                true => unsafe { avx2::hamming(query, rows, out) },
+                // SAFETY: as above.
+                false => unsafe { hamming(query, rows, out) },
+            },
             false => below.hamming,
         },
         dot: |a, b| match a.len() < F32x16::COUNT {

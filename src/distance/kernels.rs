@@ -23,7 +23,7 @@ pub(super) struct ElementKernels<Q, T> {
     /// One minus the inner product.
     pub dot: Batch<Q, T>,
     /// One minus the cosine, for a query of length one. NaN where the row is too short or too long for
-    /// the sum of its squares to be trusted ([`scalar::is_safe_norm_squared`]); zero rows are among these.
+    /// the sum of its squares to be trusted ([`scalar::Float::cosine_distance`]); zero rows are among these.
     pub cosine: Batch<Q, T>,
 }
 
@@ -33,6 +33,8 @@ pub(super) struct Kernels {
     pub name: &'static str,
     pub f16: ElementKernels<f32, f16>,
     pub f32: ElementKernels<f32, f32>,
+    /// The same for rows that do not all start at a cache line, where wide loads straddle two of them.
+    pub f32_unaligned: ElementKernels<f32, f32>,
     pub f64: ElementKernels<f64, f64>,
     pub u8: ElementKernels<f32, u8>,
     pub i8: ElementKernels<f32, i8>,

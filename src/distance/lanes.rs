@@ -8,7 +8,7 @@
 //! the additions. Dimensions that do not fill a register are read as the last full register of the row, with
 //! the lanes that were counted already set to zero.
 
-use super::scalar::{Float, cosine_distance};
+use super::scalar::Float;
 
 /// A register of floats.
 ///
@@ -82,7 +82,7 @@ impl<L: Lanes> Sums for SquaredDifferences<L> {
     #[inline(always)]
     unsafe fn distance(self) -> f32 {
         // SAFETY: the caller's promise.
-        unsafe { self.0.sum().to_f64() as f32 }
+        unsafe { self.0.sum().to_f32() }
     }
 }
 
@@ -114,7 +114,7 @@ impl<L: Lanes> Sums for Products<L> {
     #[inline(always)]
     unsafe fn distance(self) -> f32 {
         // SAFETY: the caller's promise.
-        unsafe { (1.0 - self.0.sum().to_f64()) as f32 }
+        unsafe { self.0.sum().one_minus() }
     }
 }
 
@@ -157,7 +157,7 @@ impl<L: Lanes> Sums for ProductsAndSquares<L> {
     unsafe fn distance(self) -> f32 {
         // SAFETY: the caller's promise.
         let (product, norm_squared) = unsafe { (self.products.sum(), self.squares.sum()) };
-        cosine_distance::<L::Scalar>(product.to_f64(), norm_squared.to_f64())
+        L::Scalar::cosine_distance(product, norm_squared)
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) fn kernels() -> Option<Kernels> {
         name: "neon",
         f16: element_kernels::<F32x8, f16>(),
         f32: element_kernels::<F32x8, f32>(),
+        f32_unaligned: element_kernels::<F32x8, f32>(),
         f64: element_kernels::<F64x4, f64>(),
         u8: element_kernels::<F32x8, u8>(),
         i8: element_kernels::<F32x8, i8>(),

@@ -95,7 +95,10 @@ impl Query {
         match rows {
             Vectors::U8(rows) if self.metric == Metric::Hamming => (kernels.hamming)(&self.bytes, rows, out),
             Vectors::F16(rows) => self.run(&kernels.f16, &self.operand, rows, out),
-            Vectors::F32(rows) => self.run(&kernels.f32, &self.operand, rows, out),
+            Vectors::F32(rows) if start_at_cache_lines(rows, self.dim()) => {
+                self.run(&kernels.f32, &self.operand, rows, out)
+            }
+            Vectors::F32(rows) => self.run(&kernels.f32_unaligned, &self.operand, rows, out),
             Vectors::F64(rows) => self.run(&kernels.f64, &self.operand_f64, rows, out),
             Vectors::U8(rows) => self.run(&kernels.u8, &self.operand, rows, out),
             Vectors::I8(rows) => self.run(&kernels.i8, &self.operand, rows, out),
@@ -131,4 +134,9 @@ impl Query {
         row.to_f64(&mut values);
         scalar::cosine_of_any_length(&self.operand_f64, &values)
     }
+}
+
+fn start_at_cache_lines(rows: &[f32], dim: usize) -> bool {
+    const CACHE_LINE: usize = 64;
+    rows.as_ptr().addr().is_multiple_of(CACHE_LINE) && (dim * size_of::<f32>()).is_multiple_of(CACHE_LINE)
 }

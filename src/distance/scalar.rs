@@ -11,6 +11,7 @@ pub(super) const KERNELS: Kernels = Kernels {
     name: "scalar",
     f16: element_kernels::<f32, f16>(),
     f32: element_kernels::<f32, f32>(),
+    f32_unaligned: element_kernels::<f32, f32>(),
     f64: element_kernels::<f64, f64>(),
     u8: element_kernels::<f32, u8>(),
     i8: element_kernels::<f32, i8>(),
@@ -25,28 +26,41 @@ pub(super) const KERNELS: Kernels = Kernels {
 pub(super) trait Float:
     Copy + Default + std::ops::Add<Output = Self> + std::ops::Sub<Output = Self> + std::ops::Mul<Output = Self>
 {
-    fn to_f64(self) -> f64;
-    /// Squared lengths below this may have lost digits to underflow.
-    const SAFE_NORM_SQUARED_MIN: f64;
-    /// Squared lengths above this may have overflowed.
-    const SAFE_NORM_SQUARED_MAX: f64;
+    /// This number in single precision.
+    fn to_f32(self) -> f32;
+    /// `1 - self` in single precision, rounded after the subtraction.
+    fn one_minus(self) -> f32;
+    /// One minus the cosine, from a row's inner product with a query of length one and its squared length.
+    ///
+    /// NaN if the squared length may have lost digits to underflow, or overflowed, or is NaN.
+    fn cosine_distance(product: Self, norm_squared: Self) -> f32;
 }
 
-impl Float for f32 {
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
-    const SAFE_NORM_SQUARED_MIN: f64 = 1e-30;
-    const SAFE_NORM_SQUARED_MAX: f64 = f32::MAX as f64;
-}
+macro_rules! float {
+    ($float:ty, safe norm squared from $min:literal) => {
+        impl Float for $float {
+            #[inline(always)]
+            fn to_f32(self) -> f32 {
+                self as f32
+            }
 
-impl Float for f64 {
-    fn to_f64(self) -> f64 {
-        self
-    }
-    const SAFE_NORM_SQUARED_MIN: f64 = 1e-290;
-    const SAFE_NORM_SQUARED_MAX: f64 = f64::MAX;
+            #[inline(always)]
+            fn one_minus(self) -> f32 {
+                (1.0 - self) as f32
+            }
+
+            #[inline(always)]
+            fn cosine_distance(product: Self, norm_squared: Self) -> f32 {
+                match ($min..=<$float>::MAX).contains(&norm_squared) {
+                    true => (1.0 - product / norm_squared.sqrt()).clamp(0.0, 2.0) as f32,
+                    false => f32::NAN,
+                }
+            }
+        }
+    };
 }
+float!(f32, safe norm squared from 1e-30);
+float!(f64, safe norm squared from 1e-290);
 
 /// A stored value that widens to the float type of the sums.
 pub(super) trait Element<F>: Copy {
@@ -72,19 +86,19 @@ const fn element_kernels<F: Float, T: Element<F>>() -> ElementKernels<F, T> {
 pub(super) fn l2<F: Float, T: Element<F>>(query: &[F], rows: &[T], out: &mut [f32]) {
     each_row(query, rows, out, |query, row| {
         let squares = sum(query, row, |q, r| (q - r) * (q - r));
-        squares.to_f64() as f32
+        squares.to_f32()
     });
 }
 
 pub(super) fn dot<F: Float, T: Element<F>>(query: &[F], rows: &[T], out: &mut [f32]) {
-    each_row(query, rows, out, |query, row| (1.0 - sum(query, row, |q, r| q * r).to_f64()) as f32);
+    each_row(query, rows, out, |query, row| sum(query, row, |q, r| q * r).one_minus());
 }
 
 pub(super) fn cosine<F: Float, T: Element<F>>(query: &[F], rows: &[T], out: &mut [f32]) {
     each_row(query, rows, out, |query, row| {
         let product = sum(query, row, |q, r| q * r);
         let norm_squared = sum(query, row, |_, r| r * r);
-        cosine_distance::<F>(product.to_f64(), norm_squared.to_f64())
+        F::cosine_distance(product, norm_squared)
     });
 }
 
@@ -104,22 +118,6 @@ pub(super) fn hamming(query: &[u8], rows: &[u8], out: &mut [f32]) {
         }
         *out = bits as f32;
     }
-}
-
-/// One minus the cosine, from the row's inner product with a query of length one and its squared length.
-#[inline]
-pub(super) fn cosine_distance<F: Float>(product: f64, norm_squared: f64) -> f32 {
-    if is_safe_norm_squared::<F>(norm_squared) {
-        (1.0 - product / norm_squared.sqrt()).clamp(0.0, 2.0) as f32
-    } else {
-        f32::NAN
-    }
-}
-
-/// Whether a squared length that was summed in `F` neither underflowed nor overflowed. False for NaN.
-#[inline]
-pub(super) fn is_safe_norm_squared<F: Float>(norm_squared: f64) -> bool {
-    (F::SAFE_NORM_SQUARED_MIN..=F::SAFE_NORM_SQUARED_MAX).contains(&norm_squared)
 }
 
 /// One minus the cosine for rows of any length, scaled so that nothing under- or overflows.
