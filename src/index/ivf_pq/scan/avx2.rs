@@ -8,6 +8,7 @@ use std::arch::x86_64::*;
 
 use super::kernels::{Kernels, SUB_VECTORS_PER_FOLD};
 use super::layout::{ADDS_BYTES, BLOCK_ROWS, SCALES_BYTES};
+use super::prefetch;
 use super::table::Estimate;
 
 /// The kernels, when this CPU has the instructions they use.
@@ -35,6 +36,7 @@ fn sum_4_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
     for (tables, codes) in folds {
         let mut halves = [Sums16::zero(); 2];
         for (pair, codes) in tables.iter().zip(codes) {
+            prefetch::ahead(codes);
             let [even, odd] = [table(pair, 0), table(pair, 16)];
             for (half, codes) in halves.iter_mut().zip(codes.as_chunks().0) {
                 let codes = load(codes);
@@ -56,6 +58,7 @@ fn sum_8_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
     for (tables, codes) in tables.chunks(SUB_VECTORS_PER_FOLD).zip(codes.chunks(SUB_VECTORS_PER_FOLD)) {
         let mut halves = [Sums16::zero(); 2];
         for (table, codes) in tables.iter().zip(codes) {
+            prefetch::ahead(codes);
             for (half, codes) in halves.iter_mut().zip(codes.as_chunks().0) {
                 half.add(look_up_256(table, load(codes)));
             }

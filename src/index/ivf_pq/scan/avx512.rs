@@ -7,6 +7,7 @@ use std::arch::x86_64::*;
 use super::avx2;
 use super::kernels::{Kernels, SUB_VECTORS_PER_FOLD};
 use super::layout::{ADDS_BYTES, BLOCK_ROWS, SCALES_BYTES};
+use super::prefetch;
 use super::table::Estimate;
 
 /// The kernels, when this CPU has the instructions they use.
@@ -40,6 +41,7 @@ fn sum_4_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
     for (tables, codes) in folds {
         let mut sums_16 = Sums16::zero();
         for (pair, codes) in tables.iter().zip(codes) {
+            prefetch::ahead(codes);
             let codes = load(codes);
             let even_codes = _mm512_and_si512(codes, low_half);
             let odd_codes = _mm512_and_si512(_mm512_srli_epi16::<4>(codes), low_half);
@@ -61,6 +63,7 @@ fn sum_8_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
         let mut sums_16 = Sums16::zero();
         for (table, codes) in tables.iter().zip(codes) {
             let [a, b, c, d] = *table.as_chunks::<64>().0 else { unreachable!() };
+            prefetch::ahead(codes);
             let codes = load(codes);
             // A permutation of two registers looks at the lower seven bits; the top bit chooses between two.
             let lower = _mm512_permutex2var_epi8(load(&a), codes, load(&b));

@@ -21,10 +21,12 @@ mod kernels;
 mod layout;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod prefetch;
 mod scalar;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use layout::{BLOCK_ROWS, BlockLayout};
+pub use prefetch::prefetch;
 pub use table::ScanTable;

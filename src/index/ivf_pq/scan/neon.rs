@@ -5,6 +5,7 @@ use std::arch::asm;
 
 use super::kernels::{Kernels, SUB_VECTORS_PER_FOLD};
 use super::layout::{ADDS_BYTES, BLOCK_ROWS, SCALES_BYTES};
+use super::prefetch;
 use super::table::Estimate;
 
 /// The kernels. Every 64-bit ARM CPU has NEON, so nothing is detected.
@@ -31,6 +32,7 @@ fn sum_4_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
     for (tables, codes) in folds {
         let mut quarters = [Sums16::zero(); 4];
         for (pair, codes) in tables.iter().zip(codes) {
+            prefetch::ahead(codes);
             let [even, odd] = [load(pair, 0), load(pair, 16)];
             for (at, quarter) in quarters.iter_mut().enumerate() {
                 let codes = load(codes, 16 * at);
@@ -51,6 +53,7 @@ fn sum_8_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
     for (tables, codes) in tables.chunks(SUB_VECTORS_PER_FOLD).zip(codes.chunks(SUB_VECTORS_PER_FOLD)) {
         let mut quarters = [Sums16::zero(); 4];
         for (table, codes) in tables.iter().zip(codes) {
+            prefetch::ahead(codes);
             let sixty_fours =
                 [table_64(table, 0), table_64(table, 64), table_64(table, 128), table_64(table, 192)];
             for (at, quarter) in quarters.iter_mut().enumerate() {

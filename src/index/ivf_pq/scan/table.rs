@@ -2,6 +2,7 @@
 
 use super::kernels::{Kernels, kernels};
 use super::layout::{BLOCK_ROWS, BlockLayout};
+use super::prefetch;
 
 /// The inner products of one query with every codeword, quantised to bytes: `value ~ minimum of its
 /// sub-vector + step * byte`, with one step for all sub-vectors, so that the bytes of a row can be summed
@@ -104,6 +105,8 @@ impl ScanTable {
             4 => (kernels.sum_4_bits)(self.bytes(), block.codes, &mut sums),
             _ => (kernels.sum_8_bits)(self.bytes(), block.codes, &mut sums),
         }
+        prefetch::ahead(block.adds);
+        prefetch::ahead(block.scales);
         let estimate = Estimate { base, factor, bias: self.bias, step: self.step, threshold };
         (kernels.estimate)(&estimate, &sums, block.adds, block.scales, estimates)
     }
