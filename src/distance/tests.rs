@@ -4,7 +4,20 @@ use half::f16;
 use proptest::prelude::*;
 
 use super::kernels::{Kernels, supported};
-use super::{Metric, Query, Vectors, scalar};
+use super::{Metric, Query, Vectors, kernels_name, scalar};
+
+/// Every kernel set, and once more with the kernels of aligned rows for all rows, as test data seldom is.
+fn every_set() -> impl Iterator<Item = Kernels> {
+    supported().flat_map(|kernels| [kernels, Kernels { f32_unaligned: kernels.f32, ..kernels }])
+}
+
+/// `QUIVERDB_KERNELS=avx512 cargo test` fails on a CPU without them, instead of testing less.
+#[test]
+fn the_kernels_that_were_asked_for_are_in_use() {
+    if let Ok(asked) = std::env::var("QUIVERDB_KERNELS") {
+        assert_eq!(kernels_name(), asked);
+    }
+}
 
 /// The distance by its definition, and the sum of the sizes of its terms, to which rounding is relative.
 fn definition(metric: Metric, query: &[f64], row: &[f64]) -> (f64, f64) {
@@ -37,7 +50,7 @@ fn distances(kernels: &Kernels, metric: Metric, query: &[f64], rows: Vectors<'_>
 fn check(metric: Metric, query: &[f64], rows: Vectors<'_>) {
     let mut values = vec![0.0; rows.len_values()];
     rows.to_f64(&mut values);
-    for kernels in supported() {
+    for kernels in every_set() {
         let found = distances(&kernels, metric, query, rows);
         for (i, (row, found)) in values.chunks_exact(query.len()).zip(found).enumerate() {
             let (expected, size) = definition(metric, query, row);
@@ -103,7 +116,7 @@ proptest! {
             let b: Vec<f32> = b.iter().map(|&v| v as f32).collect();
             let terms = || a.iter().zip(&b).map(|(x, y)| f64::from(*x) * f64::from(*y));
             let size: f64 = terms().map(f64::abs).sum();
-            for kernels in supported() {
+            for kernels in every_set() {
                 let found = f64::from((kernels.dot)(&a, &b));
                 prop_assert!((found - terms().sum::<f64>()).abs() <= 2e-6 * size, "{}", kernels.name);
             }
@@ -113,7 +126,7 @@ proptest! {
 
 /// Runs a case on every kernel set and expects the same answer from each, NaN equal to NaN.
 fn expect(metric: Metric, query: &[f64], rows: Vectors<'_>, expected: &[f32]) {
-    for kernels in supported() {
+    for kernels in every_set() {
         let found = distances(&kernels, metric, query, rows);
         let same = found.len() == expected.len()
             && found.iter().zip(expected).all(|(f, e)| f == e || (f.is_nan() && e.is_nan()));
@@ -128,7 +141,7 @@ fn a_row_holding_nan_is_at_no_distance() {
             let mut rows = vec![0.5f32; 2 * dim];
             rows[dim + position] = f32::NAN;
             let query = vec![0.5; dim];
-            for kernels in supported() {
+            for kernels in every_set() {
                 for metric in FLOAT_METRICS {
                     let found = distances(&kernels, metric, &query, Vectors::F32(&rows));
                     assert!(!found[0].is_nan() && found[1].is_nan(), "{} {metric}", kernels.name);
