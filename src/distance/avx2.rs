@@ -14,21 +14,22 @@ pub(super) fn kernels() -> Option<Kernels> {
         && is_x86_feature_detected!("fma")
         && is_x86_feature_detected!("f16c")
         && is_x86_feature_detected!("popcnt");
-    detected.then(|| Kernels {
-        name: "avx2",
-        f16: element_kernels::<F32x8, f16>(),
-        f32: element_kernels::<F32x8, f32>(),
-        f32_unaligned: element_kernels::<F32x8, f32>(),
-        f64: element_kernels::<F64x4, f64>(),
-        u8: element_kernels::<F32x8, u8>(),
-        i8: element_kernels::<F32x8, i8>(),
-        // SAFETY: the features were detected.
-        hamming: |query, rows, out| unsafe { hamming(query, rows, out) },
-        dot: |a, b| match a.len() < F32x8::COUNT {
-            true => (scalar::KERNELS.dot)(a, b),
-            // SAFETY: as above.
-            false => unsafe { inner_product::<F32x8>(a, b) },
-        },
+    // SAFETY: the features were detected.
+    detected.then(|| unsafe {
+        Kernels {
+            name: "avx2",
+            f16: element_kernels::<F32x8, f16>(),
+            f32: element_kernels::<F32x8, f32>(),
+            f32_unaligned: element_kernels::<F32x8, f32>(),
+            f64: element_kernels::<F64x4, f64>(),
+            u8: element_kernels::<F32x8, u8>(),
+            i8: element_kernels::<F32x8, i8>(),
+            hamming: |query, rows, out| hamming(query, rows, out),
+            dot: |a, b| match a.len() < F32x8::COUNT {
+                true => (scalar::KERNELS.dot)(a, b),
+                false => inner_product::<F32x8>(a, b),
+            },
+        }
     })
 }
 

@@ -12,30 +12,30 @@ use super::{avx2, scalar};
 pub(super) fn kernels() -> Option<Kernels> {
     let detected = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq");
     let below = detected.then(avx2::kernels)??;
-    let counts_bits = is_x86_feature_detected!("avx512vpopcntdq");
-    Some(Kernels {
-        name: "avx512",
-        f16: element_kernels::<F32x16, f16>(),
-        f32: element_kernels::<F32x16, f32>(),
-        // From memory, loads of half a line reach 1.4 times the speed of whole lines that straddle two.
-        f32_unaligned: below.f32,
-        f64: element_kernels::<F64x8, f64>(),
-        u8: element_kernels::<F32x16, u8>(),
-        i8: element_kernels::<F32x16, i8>(),
-        hamming: match counts_bits {
-            true => |query, rows, out| match query.len() < 64 {
-                // SAFETY: the features of both were detected. One word at a time is faster up to a register.
-                true => unsafe { avx2::hamming(query, rows, out) },
-                // SAFETY: as above.
-                false => unsafe { hamming(query, rows, out) },
+    // SAFETY: the features were detected, those of the AVX2 kernels too.
+    Some(unsafe {
+        Kernels {
+            name: "avx512",
+            f16: element_kernels::<F32x16, f16>(),
+            f32: element_kernels::<F32x16, f32>(),
+            // From memory, loads of half a line reach 1.4 times the speed of whole lines that straddle two.
+            f32_unaligned: below.f32,
+            f64: element_kernels::<F64x8, f64>(),
+            u8: element_kernels::<F32x16, u8>(),
+            i8: element_kernels::<F32x16, i8>(),
+            hamming: match is_x86_feature_detected!("avx512vpopcntdq") {
+                // Up to a register of bytes, one word at a time is faster.
+                true => |query, rows, out| match query.len() < 64 {
+                    true => avx2::hamming(query, rows, out),
+                    false => hamming(query, rows, out),
+                },
+                false => below.hamming,
             },
-            false => below.hamming,
-        },
-        dot: |a, b| match a.len() < F32x16::COUNT {
-            true => (scalar::KERNELS.dot)(a, b),
-            // SAFETY: the features were detected.
-            false => unsafe { inner_product::<F32x16>(a, b) },
-        },
+            dot: |a, b| match a.len() < F32x16::COUNT {
+                true => (scalar::KERNELS.dot)(a, b),
+                false => inner_product::<F32x16>(a, b),
+            },
+        }
     })
 }
 

@@ -1,14 +1,15 @@
 //! The arithmetic of the vector kernels, written once over a register of lanes.
 //!
 //! An instruction set brings a [`Lanes`] type, which is a register, and [`Load`]s, which widen stored values
-//! into it. A [`Sums`] is what one distance accumulates over the values of a row. [`distances`] puts them
-//! together; everything is inlined into one function that enables the instruction set.
+//! into it. [`Sums`] are what a distance accumulates over the values of a row. [`distances`] puts them together;
+//! everything is inlined into one function that enables the instruction set.
 //!
 //! The row is read once, in order, by four independent accumulators, which is what keeps the loads ahead of
 //! the additions. Dimensions that do not fill a register are read as the last full register of the row, with
 //! the lanes that were counted already set to zero.
 
 use super::scalar::Float;
+use super::sums::{Products, Sums};
 
 /// A register of floats.
 ///
@@ -36,129 +37,6 @@ pub(super) trait Load<T>: Lanes {
     /// # Safety
     /// As for [`Lanes`]; and `values` points at [`Lanes::COUNT`] readable values, at any alignment.
     unsafe fn load(values: *const T) -> Self;
-}
-
-/// What a distance accumulates over the values of a row.
-///
-/// # Safety
-/// As for [`Lanes`].
-pub(super) trait Sums: Copy {
-    type Lanes: Lanes;
-
-    unsafe fn zero() -> Self;
-    unsafe fn step(self, query: Self::Lanes, row: Self::Lanes) -> Self;
-    unsafe fn add(self, other: Self) -> Self;
-    unsafe fn distance(self) -> f32;
-}
-
-/// For the squared Euclidean distance.
-#[derive(Clone, Copy)]
-pub(super) struct SquaredDifferences<L>(L);
-
-impl<L: Lanes> Sums for SquaredDifferences<L> {
-    type Lanes = L;
-
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { Self(L::zero()) }
-    }
-
-    #[inline(always)]
-    unsafe fn step(self, query: L, row: L) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let difference = query.subtract(row);
-            Self(difference.multiply_add(difference, self.0))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { Self(self.0.add(other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn distance(self) -> f32 {
-        // SAFETY: the caller's promise.
-        unsafe { self.0.sum().to_f32() }
-    }
-}
-
-/// For one minus the inner product.
-#[derive(Clone, Copy)]
-pub(super) struct Products<L>(L);
-
-impl<L: Lanes> Sums for Products<L> {
-    type Lanes = L;
-
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { Self(L::zero()) }
-    }
-
-    #[inline(always)]
-    unsafe fn step(self, query: L, row: L) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { Self(query.multiply_add(row, self.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { Self(self.0.add(other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn distance(self) -> f32 {
-        // SAFETY: the caller's promise.
-        unsafe { self.0.sum().one_minus() }
-    }
-}
-
-/// For one minus the cosine, in one pass over the row.
-#[derive(Clone, Copy)]
-pub(super) struct ProductsAndSquares<L> {
-    products: L,
-    squares: L,
-}
-
-impl<L: Lanes> Sums for ProductsAndSquares<L> {
-    type Lanes = L;
-
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { Self { products: L::zero(), squares: L::zero() } }
-    }
-
-    #[inline(always)]
-    unsafe fn step(self, query: L, row: L) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe {
-            Self {
-                products: query.multiply_add(row, self.products),
-                squares: row.multiply_add(row, self.squares),
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe {
-            Self { products: self.products.add(other.products), squares: self.squares.add(other.squares) }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn distance(self) -> f32 {
-        // SAFETY: the caller's promise.
-        let (product, norm_squared) = unsafe { (self.products.sum(), self.squares.sum()) };
-        L::Scalar::cosine_distance(product, norm_squared)
-    }
 }
 
 /// Writes the distance from `query` to each row.
@@ -193,7 +71,7 @@ pub(super) unsafe fn inner_product<L: Load<<L as Lanes>::Scalar>>(
     b: &[L::Scalar],
 ) -> L::Scalar {
     // SAFETY: the caller's promise.
-    unsafe { accumulate::<Products<L>, L::Scalar>(a, b).0.sum() }
+    unsafe { accumulate::<Products<L>, L::Scalar>(a, b).product() }
 }
 
 #[inline(always)]
@@ -205,8 +83,8 @@ where
     let dim = query.len();
     assert!(dim == row.len() && dim >= count, "vectors of one length that fill a register");
 
-    // SAFETY: the instruction set is the caller's promise. Every load starts at most `count` values before
-    // the end of both vectors, which are `dim >= count` long.
+    // SAFETY: the instruction set is the caller's promise. Every load is of `count` values that end at or
+    // before `dim`, the length of both vectors; the last one starts at `dim - count`, which is not negative.
     unsafe {
         let (query, row) = (query.as_ptr(), row.as_ptr());
         let [mut a, mut b, mut c, mut d] = [S::zero(); 4];
@@ -242,23 +120,22 @@ where
     unsafe { sums.step(S::Lanes::load(query.add(at)), <S::Lanes as Load<T>>::load(row.add(at))) }
 }
 
-/// Defines `element_kernels`, `hamming` and `dot` for one instruction set, given as the features that
-/// `#[target_feature]` enables.
-///
-/// All three may be used only after those features were detected. Vectors shorter than a register are left
-/// to the scalar kernels.
+/// Defines `element_kernels` and `inner_product` for one instruction set, given as the features that
+/// `#[target_feature]` enables. Vectors shorter than a register are left to the scalar kernels.
 macro_rules! kernels_with_features {
     ($features:literal) => {
-        fn element_kernels<L, T>() -> $crate::distance::kernels::ElementKernels<L::Scalar, T>
+        /// # Safety
+        /// The features were detected.
+        unsafe fn element_kernels<L, T>() -> super::kernels::ElementKernels<L::Scalar, T>
         where
             L: Load<T> + Load<<L as Lanes>::Scalar>,
             T: scalar::Element<L::Scalar>,
         {
-            use $crate::distance::lanes::{Products, ProductsAndSquares, SquaredDifferences};
-            $crate::distance::kernels::ElementKernels {
+            use super::sums::{Products, ProductsAndSquares, SquaredDifferences};
+            super::kernels::ElementKernels {
                 l2: |query, rows, out| match query.len() < L::COUNT {
                     true => scalar::l2(query, rows, out),
-                    // SAFETY: whoever calls `element_kernels` has detected the features.
+                    // SAFETY: the promise of the caller of `element_kernels`.
                     false => unsafe { distances::<SquaredDifferences<L>, T>(query, rows, out) },
                 },
                 dot: |query, rows, out| match query.len() < L::COUNT {
@@ -277,16 +154,16 @@ macro_rules! kernels_with_features {
         #[target_feature(enable = $features)]
         fn distances<S, T>(query: &[<S::Lanes as Lanes>::Scalar], rows: &[T], out: &mut [f32])
         where
-            S: $crate::distance::lanes::Sums<Lanes: Load<T> + Load<<S::Lanes as Lanes>::Scalar>>,
+            S: super::sums::Sums<Lanes: Load<T> + Load<<S::Lanes as Lanes>::Scalar>>,
         {
             // SAFETY: this function runs only where its features are.
-            unsafe { $crate::distance::lanes::distances::<S, T>(query, rows, out) }
+            unsafe { super::lanes::distances::<S, T>(query, rows, out) }
         }
 
         #[target_feature(enable = $features)]
         fn inner_product<L: Load<<L as Lanes>::Scalar>>(a: &[L::Scalar], b: &[L::Scalar]) -> L::Scalar {
             // SAFETY: this function runs only where its features are.
-            unsafe { $crate::distance::lanes::inner_product::<L>(a, b) }
+            unsafe { super::lanes::inner_product::<L>(a, b) }
         }
     };
 }

@@ -16,6 +16,8 @@ mod metric;
 mod neon;
 mod query;
 mod scalar;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod sums;
 #[cfg(test)]
 mod tests;
 mod vectors;

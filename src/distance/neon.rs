@@ -14,21 +14,23 @@ use super::scalar;
 
 /// The kernels.
 pub(super) fn kernels() -> Option<Kernels> {
-    Some(Kernels {
-        name: "neon",
-        f16: element_kernels::<F32x8, f16>(),
-        f32: element_kernels::<F32x8, f32>(),
-        f32_unaligned: element_kernels::<F32x8, f32>(),
-        f64: element_kernels::<F64x4, f64>(),
-        u8: element_kernels::<F32x8, u8>(),
-        i8: element_kernels::<F32x8, i8>(),
-        // The compiler makes NEON of it by itself.
-        hamming: scalar::hamming,
-        dot: |a, b| match a.len() < F32x8::COUNT {
-            true => (scalar::KERNELS.dot)(a, b),
-            // SAFETY: every 64-bit ARM CPU has NEON.
-            false => unsafe { inner_product::<F32x8>(a, b) },
-        },
+    // SAFETY: every 64-bit ARM CPU has NEON.
+    Some(unsafe {
+        Kernels {
+            name: "neon",
+            f16: element_kernels::<F32x8, f16>(),
+            f32: element_kernels::<F32x8, f32>(),
+            f32_unaligned: element_kernels::<F32x8, f32>(),
+            f64: element_kernels::<F64x4, f64>(),
+            u8: element_kernels::<F32x8, u8>(),
+            i8: element_kernels::<F32x8, i8>(),
+            // The compiler makes NEON of it by itself.
+            hamming: scalar::hamming,
+            dot: |a, b| match a.len() < F32x8::COUNT {
+                true => (scalar::KERNELS.dot)(a, b),
+                false => inner_product::<F32x8>(a, b),
+            },
+        }
     })
 }
 
