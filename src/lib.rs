@@ -2,4 +2,5 @@
 
 pub mod distance;
 pub mod error;
+pub mod index;
 pub mod progress;

@@ -1,0 +1,3 @@
+//! Partitions of rows, each row compressed to a short code.
+
+pub mod scan;
