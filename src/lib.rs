@@ -1,4 +1,6 @@
 //! An embedded vector database. `docs/architecture.md` is a walk through these rooms.
 
 pub mod error;
+pub mod index;
+pub mod kmeans;
 pub mod progress;

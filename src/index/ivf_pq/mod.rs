@@ -1,0 +1,3 @@
+//! IVF_PQ: partitions of short codes.
+
+pub mod codebook;
