@@ -3,4 +3,5 @@
 pub mod distance;
 pub mod error;
 pub mod index;
+pub mod kmeans;
 pub mod progress;
