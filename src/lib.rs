@@ -5,3 +5,4 @@ pub mod error;
 pub mod index;
 pub mod kmeans;
 pub mod progress;
+pub mod storage;
