@@ -1,6 +1,6 @@
 //! Which partitions a query looks into, and in which order.
 
-use crate::distance::{Metric, Query, Vectors, dot};
+use crate::distance::{Metric, Query, Vectors};
 use crate::error::Result;
 use crate::index::{Found, Probe, TopK};
 use crate::progress::Progress;
@@ -19,21 +19,24 @@ pub(crate) struct Ranking {
 }
 
 impl Ranking {
-    /// Ranks the partitions that have rows for a query point from which the mean was removed.
+    /// Ranks the partitions that have rows.
     ///
-    /// A score is the squared distance to the centroid; for dot it is minus the inner product, because what
-    /// is near is then what lies far out in the query's direction. `<q, c + mean>` differs from `<q, c>` by
-    /// the same amount for every partition, so the mean does not matter.
+    /// A score is the squared distance between the centroid and the query point without the mean. For dot it
+    /// is one minus the inner product of the centroid and the query point as it is, because what is near is
+    /// then what lies far out in the query's direction; the mean's own product with the query is the same
+    /// for all partitions.
     pub(crate) fn new(
         metric: Metric,
         query_point: &[f32],
+        mean: &[f32],
         centroids: &[f32],
         has_rows: impl Fn(usize) -> bool,
     ) -> Self {
-        let wide: Vec<f64> = query_point.iter().map(|&value| f64::from(value)).collect();
-        let metric = if metric == Metric::Dot { Metric::Dot } else { Metric::L2 };
-        let mut scores = vec![0.0; centroids.len() / query_point.len()];
-        Query::new(metric, &wide).distances(Vectors::F32(centroids), &mut scores);
+        let (metric, mean_weight) = if metric == Metric::Dot { (metric, 0.0) } else { (Metric::L2, 1.0) };
+        let point: Vec<f64> =
+            query_point.iter().zip(mean).map(|(value, mean)| f64::from(value - mean_weight * mean)).collect();
+        let mut scores = vec![0.0; centroids.len() / point.len()];
+        Query::new(metric, &point).distances(Vectors::F32(centroids), &mut scores);
         let ranked = scores.into_iter().enumerate();
         let ranked = ranked.filter(|&(partition, _)| has_rows(partition));
         let ranked = ranked.map(|(partition, score)| Ranked { score, partition }).collect();
@@ -94,11 +97,6 @@ pub(crate) fn probe(
     Ok(found)
 }
 
-/// The inner product of a query and `c + mean`: what a partition's rows have on average.
-pub(crate) fn centroid_product(query: &[f32], centroid: &[f32], query_mean: f32) -> f32 {
-    dot(query, centroid) + query_mean
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,7 +104,7 @@ mod tests {
 
     fn ranking() -> Ranking {
         let centroids = [5.0, 1.0, 4.0, 1.0, 3.0, 2.0];
-        Ranking::new(Metric::L2, &[0.0], &centroids, |partition| partition != 4)
+        Ranking::new(Metric::L2, &[2.0], &[2.0], &centroids, |partition| partition != 4)
     }
 
     #[test]
@@ -121,7 +119,7 @@ mod tests {
 
     #[test]
     fn for_dot_partitions_far_out_in_the_direction_of_the_query_come_first() {
-        let mut ranking = Ranking::new(Metric::Dot, &[1.0], &[0.5, 10.0, -3.0], |_| true);
+        let mut ranking = Ranking::new(Metric::Dot, &[1.0], &[7.0], &[0.5, 10.0, -3.0], |_| true);
 
         assert_eq!(ranking.get(0, 1).unwrap().partition, 1);
         assert_eq!(ranking.get(2, 1).unwrap().partition, 2);

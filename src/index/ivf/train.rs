@@ -1,12 +1,10 @@
 //! Finding the partitions: a sample of the column's rows, their mean, and k-means over them.
 
-use std::time::Instant;
-
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 
-use super::Space;
+use super::{Space, Stopwatch};
 use crate::error::{Error, Result};
 use crate::index::VectorColumn;
 use crate::kmeans::{self, Centroids};
@@ -41,8 +39,6 @@ pub(crate) struct Partitioning {
     pub(crate) centroids: Centroids,
     /// Rows x dimensions, the mean removed.
     pub(crate) sample: Vec<f32>,
-    /// Seconds for the stages "sample" and "train partitions".
-    pub(crate) seconds: [f64; 2],
 }
 
 /// Samples the column and finds its partitions.
@@ -53,9 +49,9 @@ pub(crate) fn train(
     column: &VectorColumn,
     space: &Space,
     options: &PartitionOptions,
+    stopwatch: &mut Stopwatch,
     progress: &Progress,
 ) -> Result<Partitioning> {
-    let started = Instant::now();
     let partitions = partition_count(options.partitions, column.row_count())?;
     let rows = sample_rows(partitions, space.dim(), options);
     let mut sample = sample(column, space, rows, options.seed, progress)?;
@@ -65,7 +61,7 @@ pub(crate) fn train(
         None => partitions.min(check_usable(1, usable)?),
     };
     let mean = remove_mean(&mut sample, space.dim());
-    let sampled = started.elapsed().as_secs_f64();
+    stopwatch.lap("sample");
 
     let kmeans_options = kmeans::Options {
         centroids: partitions,
@@ -76,8 +72,8 @@ pub(crate) fn train(
     let centroids = kmeans::train(&sample, space.dim(), &kmeans_options, &mut |done, total| {
         progress.step("train partitions", done, total)
     })?;
-    let seconds = [sampled, started.elapsed().as_secs_f64() - sampled];
-    Ok(Partitioning { mean, centroids, sample, seconds })
+    stopwatch.lap("train partitions");
+    Ok(Partitioning { mean, centroids, sample })
 }
 
 /// How many partitions to make of so many rows.
