@@ -3,3 +3,4 @@
 pub mod distance;
 pub mod error;
 pub mod progress;
+pub mod storage;
