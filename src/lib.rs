@@ -2,5 +2,7 @@
 
 pub mod distance;
 pub mod error;
+pub mod index;
+pub mod kmeans;
 pub mod progress;
 pub mod storage;

@@ -1,13 +1,13 @@
 //! Building an index into a folder of its own, all or nothing.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{IndexConfig, VectorColumn, ivf_flat, ivf_pq};
 use crate::distance::Metric;
 use crate::error::{Error, IoContext, Result};
 use crate::progress::Progress;
-use crate::storage::{FileEntry, files};
+use crate::storage::{FileEntry, NewFiles, files};
 
 /// A finished index: durable, and waiting to be named by a manifest.
 #[derive(Debug, Clone)]
@@ -40,13 +40,21 @@ pub fn build(
     progress: &Progress,
 ) -> Result<Built> {
     check_metric(config.metric(), column)?;
-    let folder = NewFolder::create(folder)?;
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent).at("create", parent)?;
+    }
+    fs::create_dir(folder).at("create", folder)?;
+    let new_files = NewFiles::one(folder);
     let built = match config {
-        IndexConfig::IvfPq(config) => ivf_pq::build(config, column, &folder.path, progress)?,
-        IndexConfig::IvfFlat(config) => ivf_flat::build(config, column, &folder.path, progress)?,
+        IndexConfig::IvfPq(config) => ivf_pq::build(config, column, folder, progress)?,
+        IndexConfig::IvfFlat(config) => ivf_flat::build(config, column, folder, progress)?,
     };
+    // The names of the file, of its folder, and of the folder of indexes.
+    for folder in folder.ancestors().take(3).filter(|folder| !folder.as_os_str().is_empty()) {
+        files::sync_folder(folder)?;
+    }
     progress.check()?;
-    folder.keep()?;
+    new_files.keep();
     Ok(built)
 }
 
@@ -64,38 +72,4 @@ pub(super) fn relative_path(folder: &Path, name: &str) -> String {
         path.and_then(Path::file_name).map(|part| part.to_string_lossy().into_owned()).unwrap_or_default()
     };
     format!("{}/{}/{name}", part(folder.parent()), part(Some(folder)))
-}
-
-/// A folder that is removed again, with all that is in it, unless it is kept.
-struct NewFolder {
-    path: PathBuf,
-    kept: bool,
-}
-
-impl NewFolder {
-    fn create(path: &Path) -> Result<Self> {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).at("create", parent)?;
-        }
-        fs::create_dir(path).at("create", path)?;
-        Ok(Self { path: path.to_owned(), kept: false })
-    }
-
-    /// Makes the folder's entries durable and keeps it.
-    fn keep(mut self) -> Result<()> {
-        for folder in self.path.ancestors().take(3).filter(|folder| !folder.as_os_str().is_empty()) {
-            files::sync_folder(folder)?;
-        }
-        self.kept = true;
-        Ok(())
-    }
-}
-
-impl Drop for NewFolder {
-    fn drop(&mut self) {
-        if !self.kept {
-            // What cannot be removed now is named by no manifest, and removed when the table is optimised.
-            let _ = fs::remove_dir_all(&self.path);
-        }
-    }
 }

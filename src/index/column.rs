@@ -101,7 +101,7 @@ impl VectorColumn {
     /// If there is no such column, if it does not hold vectors, or if a segment is damaged.
     pub fn open(version: &Arc<Version>, column: &str) -> Result<Self> {
         let schema = version.schema();
-        let (root, path) = resolve(&schema, column)?;
+        let (root, path) = resolve(schema, column)?;
         let field = path.last().unwrap_or(&root).clone();
         let (dim, element) = Self::is_vector(&field).ok_or_else(|| not_a_vector(column, &field))?;
         let index = schema.index_of(root.name()).map_err(Error::internal)?;

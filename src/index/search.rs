@@ -4,6 +4,7 @@ use std::path::Path;
 
 use roaring::RoaringTreemap;
 
+use super::ivf::IndexFile;
 use super::ivf_flat::IvfFlat;
 use super::ivf_pq::IvfPq;
 use super::Candidate;
@@ -76,10 +77,10 @@ impl VectorIndex {
             let reason = format!("index '{}' has {} files instead of 1", entry.name, entry.files.len());
             return Err(Error::corrupted(folder, reason));
         };
-        let path = folder.join(&file.path);
+        let path = file.locate(folder);
         let kind = match entry.kind.as_str() {
-            "IVF_PQ" => Kind::IvfPq(IvfPq::open(&path)?),
-            "IVF_FLAT" => Kind::IvfFlat(IvfFlat::open(&path)?),
+            "IVF_PQ" => Kind::IvfPq(IvfPq::open(&path, file.bytes)?),
+            "IVF_FLAT" => Kind::IvfFlat(IvfFlat::open(&path, file.bytes)?),
             other => return Err(Error::corrupted(&path, format!("no index is of the kind {other}"))),
         };
         Ok(Self { column: entry.column.clone(), kind })
@@ -103,26 +104,17 @@ impl VectorIndex {
 
     /// Dimensions of the vectors.
     pub fn dim(&self) -> usize {
-        match &self.kind {
-            Kind::IvfPq(index) => index.dim(),
-            Kind::IvfFlat(index) => index.dim(),
-        }
+        self.file().header().dim as usize
     }
 
     /// How many partitions there are, empty ones included.
     pub fn partitions(&self) -> usize {
-        match &self.kind {
-            Kind::IvfPq(index) => index.partitions(),
-            Kind::IvfFlat(index) => index.partitions(),
-        }
+        self.file().header().partitions as usize
     }
 
     /// Rows in the index.
     pub fn rows(&self) -> u64 {
-        match &self.kind {
-            Kind::IvfPq(index) => index.rows(),
-            Kind::IvfFlat(index) => index.rows(),
-        }
+        self.file().header().rows
     }
 
     /// Finds candidates for the rows nearest to `query`, on this thread.
@@ -149,10 +141,21 @@ impl VectorIndex {
     /// # Errors
     /// If a byte of it is not what was written.
     pub fn verify(&self) -> Result<()> {
+        self.file().verify()
+    }
+
+    fn file(&self) -> &IndexFile {
         match &self.kind {
-            Kind::IvfPq(index) => index.verify(),
-            Kind::IvfFlat(index) => index.verify(),
+            Kind::IvfPq(index) => index.file(),
+            Kind::IvfFlat(index) => index.file(),
         }
+    }
+}
+
+impl Found {
+    /// What a search finds that has nowhere to look.
+    pub(crate) fn nothing(exact: bool) -> Self {
+        Self { candidates: Vec::new(), exact, partitions_searched: 0, rows_scanned: 0 }
     }
 }
 

@@ -56,6 +56,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::distance::Metric;
 use crate::error::{Error, IoContext, Result};
+use crate::index::ElementKind;
 use crate::storage::{FileEntry, MappedFile};
 
 /// Sections and extents start at multiples of this.
@@ -133,6 +134,16 @@ impl Header {
     /// The metric, unless no metric has this number.
     pub(crate) fn metric(&self) -> Option<Metric> {
         Metric::ALL.into_iter().find(|&metric| Self::metric_code(metric) == self.metric)
+    }
+
+    /// The number in the file of a kind of element.
+    pub(crate) fn element_code(element: ElementKind) -> u32 {
+        ElementKind::ALL.iter().position(|&other| other == element).unwrap_or(0) as u32
+    }
+
+    /// The kind of the column's elements, unless no kind has this number.
+    pub(crate) fn element(&self) -> Option<ElementKind> {
+        ElementKind::ALL.get(self.element as usize).copied()
     }
 
     /// Values of a point: see the top of this file.
@@ -260,10 +271,11 @@ impl IndexFile {
     /// file with this header, or `None` if no file has such a header.
     pub(crate) fn open(
         path: &Path,
+        file_bytes: u64,
         magic: [u8; 8],
         extent_bytes: impl Fn(&Header, u64) -> Option<u64>,
     ) -> Result<Self> {
-        let map = MappedFile::open(path)?;
+        let map = MappedFile::open(path, file_bytes)?;
         let header = check(map.bytes(), magic, extent_bytes).map_err(|fault| match fault {
             Fault::Damaged(reason) => Error::corrupted(path, reason),
             Fault::Newer(found) => {
