@@ -3,6 +3,9 @@
 pub mod distance;
 pub mod error;
 pub mod index;
+<<<<<<< HEAD
 pub mod kmeans;
+=======
+>>>>>>> kernels
 pub mod progress;
 pub mod storage;

@@ -42,21 +42,33 @@ pub(super) struct Kernels {
     pub dot: fn(&[f32], &[f32]) -> f32,
 }
 
-/// The fastest kernels this CPU can run, chosen once per process.
-///
-/// `QUIVERDB_KERNELS` names a slower set to use instead (`scalar`, `avx2`, `avx512` or `neon`). A name that
-/// this CPU cannot run, or that nobody knows, changes nothing.
+/// The fastest kernels this CPU can run, chosen once per process; see [`fastest`].
 pub(super) fn kernels() -> &'static Kernels {
-    static CHOSEN: LazyLock<Kernels> = LazyLock::new(|| {
-        let asked = std::env::var("QUIVERDB_KERNELS").unwrap_or_default();
-        supported().fold(
-            scalar::KERNELS,
-            |chosen, kernels| {
-                if chosen.name == asked { chosen } else { kernels }
-            },
-        )
-    });
+    static CHOSEN: LazyLock<Kernels> =
+        LazyLock::new(|| fastest(scalar::KERNELS, supported(), |kernels| kernels.name));
     &CHOSEN
+}
+
+/// The last of the kernel sets that this CPU can run, which are ordered slowest first.
+///
+/// The environment variable `QUIVERDB_KERNELS` names a slower set to stop at: `scalar`, `avx2`, `avx512` or
+/// `neon`. A name that is not among those of this CPU changes nothing.
+pub(crate) fn fastest<K>(
+    scalar: K,
+    supported: impl Iterator<Item = K>,
+    name: impl Fn(&K) -> &'static str,
+) -> K {
+    let limit = std::env::var("QUIVERDB_KERNELS").unwrap_or_default();
+    up_to(&limit, scalar, supported, name)
+}
+
+fn up_to<K>(
+    limit: &str,
+    scalar: K,
+    supported: impl Iterator<Item = K>,
+    name: impl Fn(&K) -> &'static str,
+) -> K {
+    supported.fold(scalar, |chosen, next| if name(&chosen) == limit { chosen } else { next })
 }
 
 /// The name of the kernels in use: `scalar`, `avx2`, `avx512` or `neon`.
@@ -77,4 +89,30 @@ pub(super) fn supported() -> impl Iterator<Item = Kernels> {
     ]
     .into_iter()
     .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_choice_stops_at_the_limit() {
+        let sets = ["scalar", "avx2", "avx512"];
+        let choose = |limit| up_to(limit, sets[0], sets.into_iter(), |name| name);
+
+        assert_eq!(choose(""), "avx512");
+        assert_eq!(choose("avx512"), "avx512");
+        assert_eq!(choose("avx2"), "avx2");
+        assert_eq!(choose("scalar"), "scalar");
+        assert_eq!(choose("neon"), "avx512");
+    }
+
+    #[test]
+    fn every_set_has_a_name_of_its_own() {
+        let names: Vec<_> = supported().map(|kernels| kernels.name).collect();
+        let mut distinct = names.clone();
+        distinct.dedup();
+        assert_eq!(names[0], "scalar");
+        assert_eq!(names, distinct);
+    }
 }

@@ -20,6 +20,7 @@ mod scalar;
 mod tests;
 mod vectors;
 
+pub(crate) use kernels::fastest;
 pub use kernels::kernels_name;
 pub use metric::Metric;
 pub use query::Query;

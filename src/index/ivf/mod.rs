@@ -14,7 +14,7 @@ mod space;
 mod train;
 
 pub(crate) use assign::{Batch, for_each_batch};
-pub(crate) use file::{FileWriter, Header, IndexFile, Sections, page_aligned};
+pub(crate) use file::{FileWriter, Header, IndexFile, Sections};
 pub(crate) use probe::{Ranked, Ranking, probe};
 pub(crate) use report::{Stopwatch, report};
 pub(crate) use runs::{Runs, SortedRuns};
