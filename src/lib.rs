@@ -3,9 +3,6 @@
 pub mod distance;
 pub mod error;
 pub mod index;
-<<<<<<< HEAD
 pub mod kmeans;
-=======
->>>>>>> kernels
 pub mod progress;
 pub mod storage;

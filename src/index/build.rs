@@ -60,7 +60,8 @@ pub fn build(
 
 fn check_metric(metric: Metric, column: &VectorColumn) -> Result<()> {
     if metric == Metric::Hamming && column.element() != super::ElementKind::U8 {
-        let expected = format!("column '{}' does not hold vectors of Uint8, which hamming compares", column.name());
+        let expected =
+            format!("column '{}' does not hold vectors of Uint8, which hamming compares", column.name());
         return Err(Error::invalid("distanceType", metric, expected));
     }
     Ok(())

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, RecordBatch, StructArray};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
-use arrow::datatypes::{
-    DataType, Field, Float16Type, Float32Type, Float64Type, Int8Type, Schema, UInt8Type,
-};
+use arrow::datatypes::{DataType, Field, Float16Type, Float32Type, Float64Type, Int8Type, Schema, UInt8Type};
 use half::f16;
 use rayon::prelude::*;
 
@@ -273,7 +271,8 @@ impl VectorChunk {
 
 /// The top-level field of a path, and the fields below it that lead to the column.
 fn resolve(schema: &Schema, column: &str) -> Result<(Arc<Field>, Vec<Arc<Field>>)> {
-    let unknown = || Error::column_not_found(column, schema.fields().iter().map(|field| field.name().as_str()));
+    let unknown =
+        || Error::column_not_found(column, schema.fields().iter().map(|field| field.name().as_str()));
     // A name may itself hold dots: the longest top-level name that fits is meant.
     let root = schema.fields().iter().filter(|field| {
         column == field.name()
@@ -284,9 +283,9 @@ fn resolve(schema: &Schema, column: &str) -> Result<(Arc<Field>, Vec<Arc<Field>>
     for name in column[root.name().len()..].split('.').skip(1) {
         let parent = path.last().unwrap_or(root);
         let DataType::Struct(fields) = parent.data_type() else { return Err(unknown()) };
-        let (_, child) = fields.find(name).ok_or_else(|| {
-            Error::column_not_found(name, fields.iter().map(|field| field.name().as_str()))
-        })?;
+        let (_, child) = fields
+            .find(name)
+            .ok_or_else(|| Error::column_not_found(name, fields.iter().map(|field| field.name().as_str())))?;
         path.push(child.clone());
     }
     Ok((root.clone(), path))

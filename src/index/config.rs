@@ -171,9 +171,11 @@ pub fn default_sub_vectors(dim: usize) -> usize {
 }
 
 fn check_training(partitions: Option<u32>, iterations_max: u32, sample_rate: u32) -> Result<()> {
-    for (argument, value) in
-        [("numPartitions", partitions), ("maxIterations", Some(iterations_max)), ("sampleRate", Some(sample_rate))]
-    {
+    for (argument, value) in [
+        ("numPartitions", partitions),
+        ("maxIterations", Some(iterations_max)),
+        ("sampleRate", Some(sample_rate)),
+    ] {
         if value == Some(0) {
             return Err(Error::invalid(argument, 0, "it must be a positive whole number"));
         }

@@ -21,14 +21,11 @@ const TASK_BYTES: usize = 4 << 20;
 /// A row set smaller than one row in so many is visited row by row.
 const SPARSE: u64 = 4;
 
-/// What a search looks for, and among which rows.
+/// What every task of a search looks for.
 #[derive(Clone, Copy)]
 struct Search<'a> {
     query: &'a Query,
-    k: usize,
     range: Range,
-    /// Rows with lower ids are left out.
-    first_row_id: u64,
     rows: Option<&'a RoaringTreemap>,
     progress: &'a Progress,
 }
@@ -53,7 +50,7 @@ pub fn search(
     if k == 0 || query.dim() != column.dim() {
         return Ok(Vec::new());
     }
-    let search = Search { query, k, range, first_row_id, rows, progress };
+    let search = Search { query, range, rows, progress };
     let row_bytes = column.dim() * column.element().bytes();
     let tasks = tasks(column, first_row_id, (TASK_BYTES / row_bytes).max(BATCH_ROWS));
     let top = if tasks.len() < 2 {

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use roaring::RoaringTreemap;
 
+use super::Candidate;
 use super::ivf::IndexFile;
 use super::ivf_flat::IvfFlat;
 use super::ivf_pq::IvfPq;
-use super::Candidate;
 use crate::distance::{Metric, Query};
 use crate::error::{Error, Result};
 use crate::progress::Progress;

@@ -369,9 +369,11 @@ fn check(
     }
     check_sections(&header, bytes)?;
     let directory = section_bytes(bytes, header.directory);
-    check_directory(&header, bytemuck::try_cast_slice(directory).map_err(|_| "it is not aligned")?, |rows| {
-        extent_bytes(&header, rows)
-    })?;
+    check_directory(
+        &header,
+        bytemuck::try_cast_slice(directory).map_err(|_| "it is not aligned")?,
+        |rows| extent_bytes(&header, rows),
+    )?;
     Ok(header)
 }
 

@@ -58,9 +58,7 @@ impl Ranking {
 
     /// Sorts on until at least `count` places are right.
     fn sort(&mut self, count: usize) {
-        let order = |a: &Ranked, b: &Ranked| {
-            a.score.total_cmp(&b.score).then(a.partition.cmp(&b.partition))
-        };
+        let order = |a: &Ranked, b: &Ranked| a.score.total_cmp(&b.score).then(a.partition.cmp(&b.partition));
         let rest = &mut self.ranked[self.sorted..];
         let wanted = (count - self.sorted).min(rest.len());
         if wanted < rest.len() {

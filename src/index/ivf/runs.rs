@@ -141,18 +141,15 @@ impl SortedRuns {
     }
 
     /// Hands the records of `partition` to `each`, in the order they were pushed, some at a time.
-    pub(crate) fn read(
-        &mut self,
-        partition: usize,
-        mut each: impl FnMut(&[u8]) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn read(&mut self, partition: usize, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         if let Some(file) = &mut self.file {
             let piece_bytes = (READ_BYTES / self.record_bytes).max(1) * self.record_bytes;
             let mut piece = Vec::new();
             for run in &self.runs {
                 let bounds = [run.starts[partition], run.starts[partition + 1]];
                 let [start, end] = bounds.map(|records| records * self.record_bytes as u64);
-                file.seek(SeekFrom::Start(run.offset + start)).at("seek in a temporary file in", &self.folder)?;
+                file.seek(SeekFrom::Start(run.offset + start))
+                    .at("seek in a temporary file in", &self.folder)?;
                 let mut left = (end - start) as usize;
                 while left > 0 {
                     piece.resize(left.min(piece_bytes), 0);
@@ -185,7 +182,9 @@ mod tests {
                 let mut numbers = Vec::new();
                 sorted
                     .read(partition, |records| {
-                        numbers.extend(records.chunks_exact(8).map(|r| u64::from_le_bytes(r.try_into().unwrap())));
+                        numbers.extend(
+                            records.chunks_exact(8).map(|r| u64::from_le_bytes(r.try_into().unwrap())),
+                        );
                         Ok(())
                     })
                     .unwrap();

@@ -88,7 +88,9 @@ fn partition_count(asked: Option<u32>, rows: u64) -> Result<usize> {
         Some(asked) => Err(Error::invalid(
             "numPartitions",
             asked,
-            format!("the table has {rows} rows; ask for at most {rows}, or leave it out (then it is {default})"),
+            format!(
+                "the table has {rows} rows; ask for at most {rows}, or leave it out (then it is {default})"
+            ),
         )),
     }
 }
@@ -109,7 +111,8 @@ fn check_usable(partitions: usize, usable: usize) -> Result<usize> {
 }
 
 fn no_rows() -> Error {
-    let reason = "the column has no row with a vector that can be indexed; add rows before the index".to_owned();
+    let reason =
+        "the column has no row with a vector that can be indexed; add rows before the index".to_owned();
     Error::NotEnoughRows { reason }
 }
 
@@ -138,7 +141,9 @@ fn sample(
         progress.step("sample", rows.start as u64, total)?;
         let points = points[rows.start * dim..rows.end * dim].par_chunks_mut(dim);
         points.zip(&mut usable[rows]).zip(offsets).for_each(|((point, usable), &offset)| {
-            if let Some((chunk, row)) = column.locate_offset(offset).filter(|(chunk, row)| !chunk.is_null(*row)) {
+            if let Some((chunk, row)) =
+                column.locate_offset(offset).filter(|(chunk, row)| !chunk.is_null(*row))
+            {
                 let vector = chunk.vectors().slice(row..row + 1, space.vector_dim);
                 space.points_of_task(vector, point, std::slice::from_mut(usable));
             }
@@ -183,9 +188,8 @@ fn remove_mean(points: &mut [f32], dim: usize) -> Vec<f32> {
             sum
         })
         .collect();
-    let mean: Vec<f32> = (0..dim)
-        .map(|d| (sums.iter().map(|sum| sum[d]).sum::<f64>() / rows as f64) as f32)
-        .collect();
+    let mean: Vec<f32> =
+        (0..dim).map(|d| (sums.iter().map(|sum| sum[d]).sum::<f64>() / rows as f64) as f32).collect();
     points.par_chunks_mut(dim).for_each(|point| subtract(point, &mean));
     mean
 }

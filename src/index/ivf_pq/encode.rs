@@ -72,7 +72,8 @@ fn encode_batch(trained: &Trained, space: &Space, batch: &mut Batch<'_>) -> (Vec
     let mut codes = vec![0; batch.labels.len() * sub_vectors];
     trained.codebook.encode(residuals, &mut codes);
 
-    let rows = residuals.par_chunks(dim).with_min_len(64).zip(codes.par_chunks(sub_vectors)).zip(&batch.labels);
+    let rows =
+        residuals.par_chunks(dim).with_min_len(64).zip(codes.par_chunks(sub_vectors)).zip(&batch.labels);
     let terms = rows.map_init(
         || vec![0.0; dim],
         |decoded, ((residual, code), &label)| {

@@ -45,7 +45,13 @@ pub(super) struct RowTerms {
 
 impl RowTerms {
     /// The terms of a row with this residual, whose code stands for `decoded`.
-    pub(super) fn new(metric: Metric, residual: &[f32], decoded: &[f32], centroid: &[f32], mean: &[f32]) -> Self {
+    pub(super) fn new(
+        metric: Metric,
+        residual: &[f32],
+        decoded: &[f32],
+        centroid: &[f32],
+        mean: &[f32],
+    ) -> Self {
         let scale = scale(residual, decoded);
         let cross = scale * dot(centroid, decoded);
         let add = match metric {

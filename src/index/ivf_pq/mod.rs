@@ -14,10 +14,10 @@ mod train;
 
 use std::path::Path;
 
+use super::VectorColumn;
 use super::build::{Built, relative_path};
 use super::config::IvfPqConfig;
 use super::ivf::{Space, Stopwatch, report};
-use super::VectorColumn;
 use crate::error::Result;
 use crate::progress::Progress;
 

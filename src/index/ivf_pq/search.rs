@@ -57,11 +57,16 @@ impl IvfPq {
         let terms = QueryTerms::new(self.metric(), point, mean, self.centroid(first.partition));
         let mut products = vec![0.0; self.layout.sub_vectors * self.layout.codewords()];
         self.codebook.inner_products(&terms.table_point, &mut products);
-        let scan = Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows: settings.rows };
-        let mut found = probe(&mut ranking, settings, false, progress, |ranked, top| scan.partition(ranked, top))?;
+        let scan =
+            Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows: settings.rows };
+        let mut found =
+            probe(&mut ranking, settings, false, progress, |ranked, top| scan.partition(ranked, top))?;
         if self.metric() != Metric::Dot {
             // An estimate may fall below what a distance can be.
-            found.candidates.iter_mut().for_each(|candidate| candidate.distance = candidate.distance.max(0.0));
+            found
+                .candidates
+                .iter_mut()
+                .for_each(|candidate| candidate.distance = candidate.distance.max(0.0));
         }
         Ok(found)
     }

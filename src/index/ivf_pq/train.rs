@@ -7,7 +7,9 @@ use super::scan::BlockLayout;
 use crate::error::Result;
 use crate::index::VectorColumn;
 use crate::index::config::IvfPqConfig;
-use crate::index::ivf::{PartitionOptions, Partitioning, Space, Stopwatch, subtract, train as train_partitions};
+use crate::index::ivf::{
+    PartitionOptions, Partitioning, Space, Stopwatch, subtract, train as train_partitions,
+};
 use crate::progress::Progress;
 
 /// Rows to train the codebook with for each codeword, if the sample rate is lower.
@@ -50,7 +52,12 @@ pub(super) fn train(
     let codebook =
         Codebook::train(&residuals, dim, sub_vectors, config.bits, iterations_max, config.seed, &on_step)?;
     stopwatch.lap("train codebooks");
-    Ok(Trained { partitioning, codebook, layout: BlockLayout { sub_vectors, bits: config.bits }, sample_rows })
+    Ok(Trained {
+        partitioning,
+        codebook,
+        layout: BlockLayout { sub_vectors, bits: config.bits },
+        sample_rows,
+    })
 }
 
 /// At most `wanted` of the points, evenly spread.
