@@ -71,7 +71,9 @@ impl Space {
             point = vec![0.0; self.dim()];
             spread_bits(query.operand(), &mut point);
         }
-        norm_squared(&point).is_finite().then_some(point)
+        let norm_squared = norm_squared(&point);
+        let has_direction = norm_squared > 0.0 || self.metric != Metric::Cosine;
+        (norm_squared.is_finite() && has_direction).then_some(point)
     }
 }
 
