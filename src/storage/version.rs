@@ -9,6 +9,7 @@ use arrow::datatypes::SchemaRef;
 use crate::error::Result;
 use crate::storage::manifest::Manifest;
 use crate::storage::segment::Segment;
+use crate::storage::temporary::TemporaryFolder;
 
 /// An open version of a table. It never changes, and stays readable while newer ones appear.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Version {
     /// The offset in the table of each segment's first row.
     segment_starts: Vec<u64>,
     row_count: u64,
+    /// Kept as long as the version, which opens files in it late.
+    _home: Option<Arc<TemporaryFolder>>,
 }
 
 /// One record batch of a version.
@@ -54,7 +57,12 @@ impl Version {
             segment_starts.push(row_count);
             row_count += segment.rows();
         }
-        Self { folder: folder.to_owned(), manifest, segments, segment_starts, row_count }
+        Self { folder: folder.to_owned(), manifest, segments, segment_starts, row_count, _home: None }
+    }
+
+    /// Keeps the temporary folder that the table lives in, if it lives in one.
+    pub fn kept_by(self, home: Option<Arc<TemporaryFolder>>) -> Self {
+        Self { _home: home, ..self }
     }
 
     /// What makes up the version.
