@@ -24,8 +24,8 @@ import { installWords, readWords } from '../examples/quickstart/words.js';
 interface Case {
   name: string;
   config: Partial<IvfPqOptions>;
-  /** The least recall@10 that is good enough. */
-  promised: number;
+  /** The least recall@10 that is good enough; none where the result is only for information. */
+  promised?: number;
   /** Yields batches of rows, and puts the vectors to ask with into `queries`. */
   rows: (queries: Float32Array[]) => AsyncGenerator<Row[]>;
 }
@@ -54,7 +54,6 @@ const CASES: Case[] = [
   {
     name: 'GloVe, cosine',
     config: { distanceType: 'cosine', numPartitions: 512, numSubVectors: 25 },
-    promised: 0.9,
     rows: glove,
   },
 ];
@@ -64,7 +63,7 @@ try {
   const results = [];
   for (const one of CASES) results.push(await run(one));
   console.table(results);
-  if (results.some((result) => result['recall@10'] < result.promised)) {
+  if (results.some((result) => result['recall@10'] < (result.promised ?? 0))) {
     console.error('recall is below what is promised');
     process.exitCode = 1;
   }
