@@ -25,11 +25,21 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// The only room that knows JavaScript.
 const BINDINGS: &str = "node";
 
-/// Where `unsafe` may be written: one instruction set per file, the memory map, and the decoding of
-/// mapped Arrow data. A name without a slash is allowed in every room.
-const UNSAFE_FILES: &[&str] = &["avx2.rs", "avx512.rs", "neon.rs", "storage/map.rs", "storage/ipc.rs"];
+/// Where `unsafe` may be written. A name without a slash is allowed in every room.
+const UNSAFE_FILES: &[&str] = &[
+    // The kernels of one instruction set.
+    "avx2.rs",
+    "avx512.rs",
+    "neon.rs",
+    // The loops that these share, generic over a register, and their twin in plain Rust.
+    "lanes.rs",
+    "kmeans/kernel/plain.rs",
+    // The memory map, and the decoding of Arrow data in it without a second pass over the bytes.
+    "storage/map.rs",
+    "storage/segment.rs",
+];
 
-/// The longest a file may be, its unit tests not counted.
+/// The longest a file may be in lines, its unit tests not counted.
 const LINES_MAX: usize = 400;
 
 #[test]
@@ -94,7 +104,10 @@ fn every_file_says_what_it_is_for() {
 
 #[test]
 fn files_stay_short_enough_to_read() {
-    let lines = |file: &Source| file.text.lines().take_while(|line| *line != "mod tests {").count();
+    let lines = |file: &Source| match file.name.ends_with("/tests.rs") {
+        true => 0,
+        false => file.text.lines().take_while(|line| *line != "mod tests {").count(),
+    };
     let long: Vec<_> = sources().into_iter().filter(|file| lines(file) > LINES_MAX).collect();
     assert!(long.is_empty(), "these files are longer than {LINES_MAX} lines: {:?}", names(&long));
 }
