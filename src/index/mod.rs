@@ -1,0 +1,3 @@
+//! Finding near rows without reading all of them.
+
+pub mod ivf_pq;
