@@ -77,7 +77,7 @@ function nextEntry(text: Buffer, start: number): { word: Word; end: number } | u
   if (endOfNumbers === -1) return;
   const word: string = JSON.parse(text.toString('utf8', quote, endOfName + 1));
   // After the name's closing quote come a colon and the list: 100 values, their norm, the rank.
-  const numbers: number[] = JSON.parse(text.latin1Slice(endOfName + 2, endOfNumbers + 1));
+  const numbers: number[] = JSON.parse(text.toString('latin1', endOfName + 2, endOfNumbers + 1));
   return {
     word: {
       word,
