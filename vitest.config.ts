@@ -1,10 +1,10 @@
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   resolve: {
     // Examples import the package by its name; their tests run them against lib/.
-    alias: { quiverdb: fileURLToPath(new URL('./lib/index.ts', import.meta.url)) },
+    alias: { quiverdb: resolve(__dirname, 'lib/index.ts') },
   },
   test: {
     include: ['__test__/**/*.test.ts'],
