@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::Threads;
-use super::kernel::{self, STRIP, Strips};
+use super::kernel::{self, Strips};
 
 /// Work that is worth handing to another thread, in multiply-adds.
 const TASK_WORK: usize = 8 << 20;
@@ -110,12 +110,7 @@ impl Centroids {
     pub fn inner_products(&self, point: &[f32], out: &mut [f32]) {
         assert_eq!((point.len(), out.len()), (self.dim, self.len()));
         let base: f32 = point.iter().zip(&self.mean).map(|(a, b)| a * b).sum();
-        let kernel = kernel::fastest();
-        let mut products = [0.0; STRIP];
-        for (strip, out) in out.chunks_mut(STRIP).enumerate() {
-            (kernel.products)(&self.strips, strip, point, &mut products);
-            out.iter_mut().zip(products).for_each(|(out, product)| *out = base + product / self.scale);
-        }
+        (kernel::fastest().products)(&self.strips, point, base, 1.0 / self.scale, out);
     }
 
     /// How many rows make a task.

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::lanes::{self, Lanes};
-use super::{Kernel, STRIP, Strips};
+use super::{Kernel, Strips};
 
 /// The kernel, when this CPU has the instructions it uses.
 pub(super) fn kernel() -> Option<Kernel> {
@@ -13,7 +13,7 @@ pub(super) fn kernel() -> Option<Kernel> {
         // SAFETY: this value exists only where the instructions were detected.
         nearest: |strips, points, stride, labels| unsafe { nearest(strips, points, stride, labels) },
         // SAFETY: as above.
-        products: |strips, strip, point, out| unsafe { products(strips, strip, point, out) },
+        products: |strips, point, base, factor, out| unsafe { products(strips, point, base, factor, out) },
     })
 }
 
@@ -24,9 +24,9 @@ fn nearest(strips: &Strips, points: &[f32], stride: usize, labels: &mut [u32]) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn products(strips: &Strips, strip: usize, point: &[f32], out: &mut [f32; STRIP]) {
+fn products(strips: &Strips, point: &[f32], base: f32, factor: f32, out: &mut [f32]) {
     // SAFETY: as above.
-    unsafe { lanes::products::<__m256>(strips, strip, point, out) }
+    unsafe { lanes::products::<__m256>(strips, point, base, factor, out) }
 }
 
 impl Lanes for __m256 {

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::lanes::{self, Lanes};
-use super::{Kernel, STRIP, Strips};
+use super::{Kernel, Strips};
 
 /// The kernel, when this CPU has the instructions it uses.
 pub(super) fn kernel() -> Option<Kernel> {
@@ -12,7 +12,7 @@ pub(super) fn kernel() -> Option<Kernel> {
         // SAFETY: this value exists only where the instructions were detected.
         nearest: |strips, points, stride, labels| unsafe { nearest(strips, points, stride, labels) },
         // SAFETY: as above.
-        products: |strips, strip, point, out| unsafe { products(strips, strip, point, out) },
+        products: |strips, point, base, factor, out| unsafe { products(strips, point, base, factor, out) },
     })
 }
 
@@ -23,9 +23,9 @@ fn nearest(strips: &Strips, points: &[f32], stride: usize, labels: &mut [u32]) {
 }
 
 #[target_feature(enable = "avx512f")]
-fn products(strips: &Strips, strip: usize, point: &[f32], out: &mut [f32; STRIP]) {
+fn products(strips: &Strips, point: &[f32], base: f32, factor: f32, out: &mut [f32]) {
     // SAFETY: as above.
-    unsafe { lanes::products::<__m512>(strips, strip, point, out) }
+    unsafe { lanes::products::<__m512>(strips, point, base, factor, out) }
 }
 
 impl Lanes for __m512 {

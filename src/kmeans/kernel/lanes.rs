@@ -61,6 +61,15 @@ impl<V: Lanes> Smallest<V> {
     }
 }
 
+impl Strips {
+    /// Where the first dimension of a vector of columns is; the next is [`STRIP`] values further.
+    #[inline(always)]
+    fn column(&self, vector: usize, width: usize) -> *const f32 {
+        let (strip, offset) = (vector * width / STRIP, vector * width % STRIP);
+        self.values.as_ptr().wrapping_add(strip * self.dim * STRIP + offset)
+    }
+}
+
 /// Labels every row with its nearest column: `ROWS` rows and `VECTORS` vectors of columns at a time.
 ///
 /// # Safety
@@ -145,10 +154,7 @@ unsafe fn scan<V: Lanes, const ROWS: usize, const VECTORS: usize>(
     // SAFETY: the caller passes rows of `strips.dim` values and vectors that exist.
     unsafe {
         let column = |i: usize| (vector + i) * V::WIDTH;
-        let values: [*const f32; VECTORS] = std::array::from_fn(|i| {
-            let (strip, offset) = (column(i) / STRIP, column(i) % STRIP);
-            strips.values.as_ptr().add(strip * strips.dim * STRIP + offset)
-        });
+        let values: [*const f32; VECTORS] = std::array::from_fn(|i| strips.column(vector + i, V::WIDTH));
         let biases: [V; VECTORS] = std::array::from_fn(|i| V::load(strips.biases.as_ptr().add(column(i))));
         let mut scores = [biases; ROWS];
         for d in 0..strips.dim {
@@ -168,28 +174,61 @@ unsafe fn scan<V: Lanes, const ROWS: usize, const VECTORS: usize>(
     }
 }
 
-/// Writes the inner products of `point` with the columns of one strip.
+/// Writes `base + factor * (point . column)` for each of the first `out.len()` columns.
 ///
 /// # Safety
 /// The CPU must have the instructions of `V`.
 #[inline(always)]
 pub(super) unsafe fn products<V: Lanes>(
     strips: &Strips,
-    strip: usize,
     point: &[f32],
-    out: &mut [f32; STRIP],
+    base: f32,
+    factor: f32,
+    out: &mut [f32],
 ) {
+    // Enough sums at once to hide the latency of a multiply-add.
+    const VECTORS: usize = 4;
     assert_eq!(point.len(), strips.dim);
-    let values = &strips.values[strip * strips.dim * STRIP..][..strips.dim * STRIP];
-    for start in (0..STRIP).step_by(V::WIDTH) {
-        // SAFETY: `values` holds `STRIP` values for each of the point's; the caller vouches for the
-        // instructions.
-        unsafe {
-            let mut sum = V::splat(0.0);
-            for (d, value) in point.iter().enumerate() {
-                sum = sum.sub_product(V::splat(-*value), V::load(values.as_ptr().add(d * STRIP + start)));
+    assert!(out.len() <= strips.biases.len());
+    let mut vector = 0;
+    let mut groups = out.chunks_exact_mut(VECTORS * V::WIDTH);
+    // SAFETY: the columns exist, as asserted; the caller vouches for the instructions.
+    unsafe {
+        for out in &mut groups {
+            products_of::<V, VECTORS>(strips, point, vector, base, factor, out);
+            vector += VECTORS;
+        }
+        for out in groups.into_remainder().chunks_mut(V::WIDTH) {
+            let mut whole = [0.0; STRIP];
+            products_of::<V, 1>(strips, point, vector, base, factor, &mut whole[..V::WIDTH]);
+            out.copy_from_slice(&whole[..out.len()]);
+            vector += 1;
+        }
+    }
+}
+
+/// The part of [`products`] for `VECTORS` vectors of columns, from number `vector` on.
+#[inline(always)]
+unsafe fn products_of<V: Lanes, const VECTORS: usize>(
+    strips: &Strips,
+    point: &[f32],
+    vector: usize,
+    base: f32,
+    factor: f32,
+    out: &mut [f32],
+) {
+    // SAFETY: the caller passes vectors that exist, and room for their products.
+    unsafe {
+        let values: [*const f32; VECTORS] = std::array::from_fn(|i| strips.column(vector + i, V::WIDTH));
+        let mut sums = [V::splat(0.0); VECTORS];
+        for (d, value) in point.iter().enumerate() {
+            // The sums are of negative products, because subtracting is what lanes can do.
+            for (sum, values) in sums.iter_mut().zip(values) {
+                *sum = sum.sub_product(V::splat(*value), V::load(values.add(d * STRIP)));
             }
-            sum.store(out.as_mut_ptr().add(start));
+        }
+        for (i, sum) in sums.into_iter().enumerate() {
+            V::splat(base).sub_product(V::splat(factor), sum).store(out.as_mut_ptr().add(i * V::WIDTH));
         }
     }
 }

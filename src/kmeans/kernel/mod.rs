@@ -13,7 +13,7 @@ mod lanes;
 mod plain;
 
 /// Columns (centroids) that lie side by side in memory.
-pub(super) const STRIP: usize = 16;
+const STRIP: usize = 16;
 
 /// The whole numbers that an f32 counts without gaps.
 const COLUMNS_MAX: usize = 1 << 24;
@@ -60,8 +60,8 @@ pub(super) struct Kernel {
     pub(super) name: &'static str,
     /// `(strips, points, stride, labels)`: labels each row, `stride` values from one to the next.
     pub(super) nearest: fn(&Strips, &[f32], usize, &mut [u32]),
-    /// `(strips, strip, point, out)`: the inner products of a point with one strip's columns.
-    pub(super) products: fn(&Strips, usize, &[f32], &mut [f32; STRIP]),
+    /// `(strips, point, base, factor, out)`: `base + factor * (point . column)` for each column.
+    pub(super) products: fn(&Strips, &[f32], f32, f32, &mut [f32]),
 }
 
 /// The fastest kernel this CPU can run, chosen once per process.

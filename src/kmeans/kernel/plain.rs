@@ -1,7 +1,7 @@
 //! Plain Rust that the compiler turns into whatever vectors the target always has (SSE2, NEON).
 
 use super::lanes::{self, Lanes};
-use super::{Kernel, STRIP, Strips};
+use super::{Kernel, Strips};
 
 /// The kernel that runs everywhere.
 pub(super) const KERNEL: Kernel = Kernel { name: "plain", nearest, products };
@@ -14,9 +14,9 @@ fn nearest(strips: &Strips, points: &[f32], stride: usize, labels: &mut [u32]) {
     unsafe { lanes::nearest::<Four, 6, VECTORS>(strips, points, stride, labels) }
 }
 
-fn products(strips: &Strips, strip: usize, point: &[f32], out: &mut [f32; STRIP]) {
+fn products(strips: &Strips, point: &[f32], base: f32, factor: f32, out: &mut [f32]) {
     // SAFETY: as above.
-    unsafe { lanes::products::<Four>(strips, strip, point, out) }
+    unsafe { lanes::products::<Four>(strips, point, base, factor, out) }
 }
 
 #[derive(Clone, Copy)]
