@@ -42,7 +42,7 @@ const UNSAFE_FILES: &[&str] = &[
 ];
 
 /// The longest a file may be in lines, its unit tests not counted.
-const LINES_MAX: usize = 400;
+const LINES_MAX: usize = 450;
 
 #[test]
 fn rooms_import_only_rooms_below_them() {
@@ -100,17 +100,16 @@ fn unsafe_lives_in_kernels_and_the_memory_map() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    let silent: Vec<_> = sources().into_iter().filter(|file| !file.text.starts_with("//!")).collect();
+    let silent = |file: &Source| !file.is_tests() && !file.text.starts_with("//!");
+    let silent: Vec<_> = sources().into_iter().filter(silent).collect();
     assert!(silent.is_empty(), "these files do not open with `//!`: {:?}", names(&silent));
 }
 
 #[test]
 fn files_stay_short_enough_to_read() {
-    let lines = |file: &Source| match file.name.ends_with("/tests.rs") {
-        true => 0,
-        false => file.text.lines().take_while(|line| *line != "mod tests {").count(),
-    };
-    let long: Vec<_> = sources().into_iter().filter(|file| lines(file) > LINES_MAX).collect();
+    let lines = |file: &Source| file.text.lines().take_while(|line| *line != "mod tests {").count();
+    let long = |file: &Source| !file.is_tests() && lines(file) > LINES_MAX;
+    let long: Vec<_> = sources().into_iter().filter(long).collect();
     assert!(long.is_empty(), "these files are longer than {LINES_MAX} lines: {:?}", names(&long));
 }
 
@@ -127,6 +126,11 @@ impl Source {
         let name = self.name.strip_prefix("src/")?.strip_suffix(".rs")?;
         let room = name.split('/').next()?;
         (room != "lib").then_some(room)
+    }
+
+    /// Whether the file is the unit tests of the file or folder it lies in, as its name says.
+    fn is_tests(&self) -> bool {
+        self.name.ends_with("/tests.rs")
     }
 
     /// How many modules deep the file's own code sits: 1 for `src/query.rs` and `src/query/mod.rs`.
