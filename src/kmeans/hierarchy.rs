@@ -73,3 +73,26 @@ fn quotas(clusters: &Clusters, total: usize) -> Vec<usize> {
     by_fraction.iter().take(missing).for_each(|label| quotas[*label] += 1);
     quotas
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn quotas_add_up_and_fit_their_parts(labels in prop::collection::vec(0..20u32, 1..500), share in 0.0..=1.0f64) {
+            let clusters = Clusters::new(&labels, 20);
+            let total = (labels.len() as f64 * share) as usize;
+
+            let quotas = quotas(&clusters, total);
+
+            prop_assert_eq!(quotas.iter().sum::<usize>(), total);
+            for (label, quota) in quotas.into_iter().enumerate() {
+                let exact = clusters.rows(label).len() as f64 * total as f64 / labels.len() as f64;
+                prop_assert!((quota as f64 - exact).abs() < 1.0 && quota <= clusters.rows(label).len());
+            }
+        }
+    }
+}

@@ -14,8 +14,9 @@ use super::lloyd::{Counted, Lloyd};
 use super::update::Update;
 use crate::error::Result;
 
-/// Rows for each centroid that k-means++ looks at.
+/// Rows for each centroid that k-means++ looks at, and for all centroids at least.
 const SAMPLE_RATE: usize = 8;
+const SAMPLE_ROWS_MIN: usize = 1024;
 
 /// Rows of a crowded cluster that are looked at for new centroids.
 const CANDIDATES_MAX: usize = 4096;
@@ -23,7 +24,7 @@ const CANDIDATES_MAX: usize = 4096;
 impl Lloyd<'_> {
     /// How many rows [`Lloyd::seeds`] looks at.
     pub(super) fn seed_rows(&self, centroids: usize) -> usize {
-        self.rows().min(SAMPLE_RATE * centroids)
+        self.rows().min((SAMPLE_RATE * centroids).max(SAMPLE_ROWS_MIN))
     }
 
     /// First centroids for [`Lloyd::refine`]: `len` x `dim` values. They repeat if rows do.
@@ -144,4 +145,48 @@ fn distance(a: &[f32], b: &[f32], scale: f32) -> f32 {
     }
     let rest = a_rest.iter().zip(b_rest).map(|(a, b)| ((a - b) * scale).powi(2));
     lanes.iter().sum::<f32>() + rest.sum::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::meter::Meter;
+    use super::super::{Options, Threads};
+    use super::*;
+
+    #[test]
+    fn empty_clusters_take_rows_of_the_largest() {
+        // Label 0 has the rows 0 to 7, label 1 the rows 8 and 9, labels 2 to 4 have none.
+        let points: Vec<f32> = (0..10).map(|i| i as f32).collect();
+        let clusters = Clusters::new(&[0, 0, 0, 0, 0, 0, 0, 0, 1, 1], 5);
+        let mut report = |_, _| Ok(());
+        let mut lloyd = Lloyd::new(Threads::Caller, &points, 1, &Options::new(5), Meter::new(&mut report));
+        let mut update =
+            Update { values: vec![3.5, 8.5, 100.0, 100.0, 100.0], losses: vec![42.0, 0.5, 0.0, 0.0, 0.0] };
+
+        assert_eq!(lloyd.fill_empty(&mut update, &clusters).unwrap(), 3);
+
+        assert_eq!(update.values[..2], [3.5, 8.5]);
+        let mut taken = update.values[2..].to_vec();
+        taken.sort_by(f32::total_cmp);
+        taken.dedup();
+        assert_eq!(taken.len(), 3);
+        assert!(taken.iter().all(|value| points[..8].contains(value)), "{taken:?}");
+    }
+
+    #[test]
+    fn seeds_are_different_rows_as_long_as_there_are_enough() {
+        let points: Vec<f32> = (0..40).map(|i| (i / 2) as f32).collect();
+        for len in [1, 7, 20, 33] {
+            let mut report = |_, _| Ok(());
+            let mut lloyd =
+                Lloyd::new(Threads::Caller, &points, 1, &Options::new(len), Meter::new(&mut report));
+
+            let mut seeds = lloyd.seeds(len).unwrap();
+
+            assert_eq!(seeds.len(), len);
+            seeds.sort_by(f32::total_cmp);
+            seeds.dedup();
+            assert_eq!(seeds.len(), len.min(20));
+        }
+    }
 }

@@ -45,7 +45,7 @@ proptest! {
 
         for (sub_vector, code) in codes.iter().enumerate() {
             let point = &residuals[sub_vector * width..][..width];
-            let book = &codebook.values()[sub_vector % sub_vectors * width << bits..][..width << bits];
+            let book = &codebook.values()[((sub_vector % sub_vectors) * width) << bits..][..width << bits];
             let nearest = book.chunks(width).map(|word| distance(point, word)).fold(f64::INFINITY, f64::min);
             let chosen = distance(point, &book[usize::from(*code) * width..][..width]);
             prop_assert!(chosen <= nearest + 1e-5 * width as f64, "{chosen} > {nearest}");
