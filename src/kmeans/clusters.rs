@@ -38,3 +38,17 @@ impl Clusters {
         &self.rows[self.starts[label]..self.starts[label + 1]]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_by_label_and_then_by_number() {
+        let clusters = Clusters::new(&[2, 0, 2, 0, 2], 4);
+
+        let rows: Vec<&[u32]> = (0..clusters.len()).map(|label| clusters.rows(label)).collect();
+
+        assert_eq!(rows, [&[1, 3][..], &[], &[0, 2, 4], &[]]);
+    }
+}

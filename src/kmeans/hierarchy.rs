@@ -4,7 +4,7 @@
 //! move rows across the coarse borders.
 
 use super::clusters::Clusters;
-use super::lloyd::Lloyd;
+use super::lloyd::{Counted, Lloyd};
 use super::meter::Meter;
 use super::{Centroids, Options};
 use crate::error::Result;
@@ -16,16 +16,15 @@ const GLOBAL_ITERATIONS: usize = 2;
 pub(super) fn train(mut lloyd: Lloyd<'_>, options: &Options) -> Result<Centroids> {
     let coarse_len = (options.centroids as f64).sqrt().round() as usize;
     let global_iterations = options.iterations_max.min(GLOBAL_ITERATIONS);
-    let coarse_work = lloyd.work(coarse_len, options.iterations_max);
+    let coarse_work = lloyd.train_work(coarse_len, options.iterations_max);
     // Quotas follow the rows, so a row meets k/√k centroids of its part on average.
-    let fine_work = lloyd.work(options.centroids.div_ceil(coarse_len), options.iterations_max);
+    let fine_work = lloyd.train_work(options.centroids.div_ceil(coarse_len), options.iterations_max);
     let global_work = lloyd.work(options.centroids, global_iterations);
     lloyd.meter.expect(coarse_work + lloyd.work(coarse_len, 1) + fine_work + global_work);
 
-    let seeds = lloyd.seeds(coarse_len);
-    let coarse = lloyd.refine(seeds, options.iterations_max)?;
+    let coarse = lloyd.train(coarse_len, options.iterations_max)?;
     let mut labels = vec![0; lloyd.rows()];
-    lloyd.label(lloyd.points, &coarse, &mut labels)?;
+    lloyd.label(lloyd.points, &coarse, &mut labels, Counted::Yes)?;
     let clusters = Clusters::new(&labels, coarse.len());
 
     let fine_done = lloyd.meter.done() + fine_work;
@@ -55,9 +54,8 @@ fn train_part(lloyd: &mut Lloyd<'_>, rows: &[u32], options: &Options) -> Result<
         meter.advance(work)
     };
     let mut part = Lloyd::new(lloyd.threads, &points, dim, options, Meter::new(&mut report));
-    part.meter.expect(part.work(options.centroids, options.iterations_max));
-    let seeds = part.seeds(options.centroids);
-    Ok(part.refine(seeds, options.iterations_max)?.into_values())
+    part.meter.expect(part.train_work(options.centroids, options.iterations_max));
+    Ok(part.train(options.centroids, options.iterations_max)?.into_values())
 }
 
 /// Shares `total` centroids out in proportion to the rows, at most one for each row.
@@ -74,4 +72,27 @@ fn quotas(clusters: &Clusters, total: usize) -> Vec<usize> {
     let missing = total - quotas.iter().sum::<usize>();
     by_fraction.iter().take(missing).for_each(|label| quotas[*label] += 1);
     quotas
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn quotas_add_up_and_fit_their_parts(labels in prop::collection::vec(0..20u32, 1..500), share in 0.0..=1.0f64) {
+            let clusters = Clusters::new(&labels, 20);
+            let total = (labels.len() as f64 * share) as usize;
+
+            let quotas = quotas(&clusters, total);
+
+            prop_assert_eq!(quotas.iter().sum::<usize>(), total);
+            for (label, quota) in quotas.into_iter().enumerate() {
+                let exact = clusters.rows(label).len() as f64 * total as f64 / labels.len() as f64;
+                prop_assert!((quota as f64 - exact).abs() < 1.0 && quota <= clusters.rows(label).len());
+            }
+        }
+    }
 }

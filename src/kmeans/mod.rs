@@ -11,6 +11,8 @@ mod kernel;
 mod lloyd;
 mod meter;
 mod seeds;
+#[cfg(test)]
+mod tests;
 mod update;
 
 pub use centroids::Centroids;
@@ -98,7 +100,6 @@ pub(crate) fn train_on(
     if options.centroids > FLAT_CENTROIDS_MAX && points.len() / dim > options.centroids {
         return hierarchy::train(lloyd, options);
     }
-    lloyd.meter.expect(lloyd.work(options.centroids, options.iterations_max));
-    let seeds = lloyd.seeds(options.centroids);
-    lloyd.refine(seeds, options.iterations_max)
+    lloyd.meter.expect(lloyd.train_work(options.centroids, options.iterations_max));
+    lloyd.train(options.centroids, options.iterations_max)
 }

@@ -154,3 +154,43 @@ fn add_four(values: [f32; 4], centroid: f32, scale: f32) -> (f32, f32) {
     let [a, b, c, d] = values.map(|value| (value - centroid) * scale);
     ((a + b) + (c + d), (a * a + b * b) + (c * c + d * d))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows i, i + 0.5, i + 1.0... for row i, labelled i % 3 (never 3).
+    fn update(rows: usize, dim: usize, threads: Threads) -> Update {
+        let points: Vec<f32> =
+            (0..rows).flat_map(|i| (0..dim).map(move |d| i as f32 + 0.5 * d as f32)).collect();
+        let labels: Vec<u32> = (0..rows as u32).map(|row| row % 3).collect();
+        let centroids = Centroids::new(vec![100.0; 4 * dim], dim);
+        let mut report = |_, _| Ok(());
+        let mut meter = Meter::new(&mut report);
+        Update::new(threads, &points, &centroids, &Clusters::new(&labels, 4), 2f32.powi(-12), &mut meter)
+            .unwrap()
+    }
+
+    #[test]
+    fn centroids_move_to_the_mean_of_their_rows() {
+        for (rows, dim) in [(9, 1), (3000, 8), (6600, 21)] {
+            let update = update(rows, dim, Threads::Caller);
+
+            for (label, centroid) in update.values.chunks(dim).take(3).enumerate() {
+                let mean = label as f32 + (rows - 3) as f32 / 2.0;
+                for (d, value) in centroid.iter().enumerate() {
+                    assert!((value - mean - 0.5 * d as f32).abs() < 0.01, "{value} for {mean} + {d}/2");
+                }
+            }
+            assert_eq!(update.values[3 * dim..], vec![100.0; dim], "a centroid without rows stays");
+        }
+    }
+
+    #[test]
+    fn the_loss_is_the_squared_distance_to_the_old_centroid() {
+        let update = update(300, 1, Threads::Pool);
+
+        let expected: f64 = (0..300).map(|i| f64::from(i - 100).powi(2)).sum();
+        assert!((update.loss() * 2f64.powi(24) / expected - 1.0).abs() < 1e-6);
+    }
+}

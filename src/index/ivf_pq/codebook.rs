@@ -175,3 +175,6 @@ fn width(dim: usize, sub_vectors: usize, bits: u8) -> usize {
 fn columns(points: &[f32], dim: usize, first: usize, width: usize) -> Vec<f32> {
     points.chunks_exact(dim).flat_map(|row| &row[first..first + width]).copied().collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,3 +82,108 @@ pub(super) fn supported() -> impl Iterator<Item = Kernel> {
     .into_iter()
     .flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What every kernel must find: the first of the smallest `bias - x.c`.
+    fn nearest(centroids: &[f32], biases: &[f32], dim: usize, row: &[f32]) -> u32 {
+        let score = |column: usize| biases[column] - product(row, &centroids[column * dim..][..dim]);
+        let smallest = (0..biases.len()).map(score).fold(f32::INFINITY, f32::min);
+        (0..biases.len()).position(|column| score(column) == smallest).unwrap() as u32
+    }
+
+    fn product(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).map(|(a, b)| a * b).sum()
+    }
+
+    /// Rows, centroids and biases of small whole numbers: sums are exact in any order, and many tie.
+    fn whole_numbers() -> impl Strategy<Value = (usize, usize, Vec<f32>, Vec<f32>, Vec<f32>)> {
+        (1..40usize, 0..6usize, 1..150usize, 0..300usize).prop_flat_map(|(dim, gap, columns, rows)| {
+            let values =
+                |len: usize, bound: i8| prop::collection::vec((-bound..=bound).prop_map(f32::from), len);
+            (
+                Just(dim),
+                Just(dim + gap),
+                values(rows * (dim + gap), 2),
+                values(columns * dim, 2),
+                values(columns, 3),
+            )
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_kernel_agrees_with_the_scalar_search(
+            (dim, stride, points, centroids, biases) in whole_numbers()
+        ) {
+            let strips = Strips::new(&centroids, &biases, dim);
+            let expected: Vec<u32> = points
+                .chunks_exact(stride)
+                .map(|row| nearest(&centroids, &biases, dim, &row[..dim]))
+                .collect();
+
+            for kernel in supported() {
+                let mut labels = vec![u32::MAX; expected.len()];
+                (kernel.nearest)(&strips, &points, stride, &mut labels);
+                prop_assert_eq!(&labels, &expected, "{}", kernel.name);
+            }
+        }
+
+        #[test]
+        fn every_kernel_agrees_with_scalar_products(
+            (dim, _, _, centroids, biases) in whole_numbers()
+        ) {
+            let strips = Strips::new(&centroids, &biases, dim);
+            let point = &centroids[..dim];
+            let expected: Vec<f32> =
+                centroids.chunks_exact(dim).map(|centroid| 3.0 + product(point, centroid) / 2.0).collect();
+
+            for kernel in supported() {
+                let mut products = vec![f32::NAN; expected.len()];
+                (kernel.products)(&strips, point, 3.0, 0.5, &mut products);
+                prop_assert_eq!(&products, &expected, "{}", kernel.name);
+            }
+        }
+    }
+
+    #[test]
+    fn centroids_that_outgrow_a_panel_are_all_seen() {
+        // 700 columns of 800 dimensions are some 2 MB. The nearest is the one with the same mark.
+        let (dim, columns) = (800, 700);
+        let mut centroids = vec![0.0; dim * columns];
+        for (column, centroid) in centroids.chunks_exact_mut(dim).enumerate() {
+            centroid[column] = 1.0;
+        }
+        let strips = Strips::new(&centroids, &vec![0.5; columns], dim);
+
+        for kernel in supported() {
+            let mut labels = vec![0; columns];
+            (kernel.nearest)(&strips, &centroids, dim, &mut labels);
+            assert!(labels.iter().copied().eq(0..columns as u32), "{}", kernel.name);
+        }
+    }
+
+    #[test]
+    fn a_row_with_nan_gets_a_valid_label() {
+        let strips = Strips::new(&[1.0, 2.0, 3.0], &[0.5, 2.0, 4.5], 1);
+
+        for kernel in supported() {
+            let mut labels = [u32::MAX; 3];
+            (kernel.nearest)(&strips, &[f32::NAN, f32::INFINITY, f32::NEG_INFINITY], 1, &mut labels);
+            assert!(labels.iter().all(|label| *label < 3), "{}: {labels:?}", kernel.name);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "points.len()")]
+    fn too_few_points_are_refused() {
+        let strips = Strips::new(&[1.0, 2.0], &[0.5, 2.0], 1);
+        (fastest().nearest)(&strips, &[1.0, 2.0, 3.0], 2, &mut [0; 3]);
+    }
+}
