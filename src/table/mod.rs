@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::error::{Error, Result};
@@ -143,6 +144,16 @@ impl Table {
         Writer::new(self, mode)
     }
 
+    /// Appends the rows of `batch` and returns the version that has them.
+    ///
+    /// # Errors
+    /// Those of [`Writer::write`] and [`Writer::commit`].
+    pub fn add(&self, batch: &RecordBatch) -> Result<u64> {
+        let mut writer = self.writer(WriteMode::Append)?;
+        writer.write(batch)?;
+        writer.commit()
+    }
+
     /// Publishes the version that `change` makes of the newest one, and returns its number. Files
     /// that it names must be durable already.
     ///
@@ -178,6 +189,8 @@ impl Table {
                 // From here on readers see the files, whatever else may fail.
                 new_files.keep();
                 files::sync_folder(&self.handle.folder.join("versions"))?;
+                // A handle sees its own writes at once. What goes wrong here, the next read reports.
+                let _ = self.refresh(Duration::ZERO);
                 return Ok(next.version);
             }
         }

@@ -125,25 +125,34 @@ impl Writer {
     /// [`Error::TableExists`] if the new table was created meanwhile, [`Error::Conflict`] if the
     /// table's columns changed, and I/O errors. Nothing is left behind then.
     pub fn commit(self) -> Result<u64> {
-        self.finish().and_then(|table| table.version())
+        self.publish().map(|(_, version)| version)
     }
 
     /// As [`Writer::commit`], returning a handle to the table.
     pub fn finish(self) -> Result<Table> {
+        self.publish().map(|(table, _)| table)
+    }
+
+    fn publish(self) -> Result<(Table, u64)> {
         let (segments, new_files) = self.segments.ok_or_else(failed_before)?.finish()?;
-        match self.target {
-            Target::Ignored(table) => Ok(table),
-            Target::New(new) => new.commit(&self.schema, &segments, new_files),
-            Target::Existing(table, WriteMode::Append) if segments.is_empty() => Ok(table),
-            Target::Existing(table, mode) => {
-                table.commit_files(new_files, |base| {
-                    let same = base.schema == self.schema;
-                    let next = if mode == WriteMode::Append { base.clone() } else { emptied(base) };
-                    if same { Ok(with_segments(next, &segments)) } else { Err(columns_changed()) }
-                })?;
-                Ok(table)
+        let (table, mode) = match self.target {
+            Target::New(new) => return new.publish(&self.schema, &segments, new_files),
+            Target::Existing(table, mode) if mode == WriteMode::Overwrite || !segments.is_empty() => {
+                (table, mode)
             }
-        }
+            Target::Ignored(table) | Target::Existing(table, _) => {
+                let version = table.version()?;
+                return Ok((table, version));
+            }
+        };
+        let version = table.commit_files(new_files, |base| {
+            if base.schema != self.schema {
+                return Err(columns_changed());
+            }
+            let next = if mode == WriteMode::Append { base.clone() } else { emptied(base) };
+            Ok(with_segments(next, &segments))
+        })?;
+        Ok((table, version))
     }
 }
 
@@ -156,7 +165,12 @@ impl NewTable {
         Error::TableExists { name: self.name.clone() }
     }
 
-    fn commit(&self, schema: &SchemaRef, segments: &[SegmentEntry], new_files: NewFiles) -> Result<Table> {
+    fn publish(
+        &self,
+        schema: &SchemaRef,
+        segments: &[SegmentEntry],
+        new_files: NewFiles,
+    ) -> Result<(Table, u64)> {
         let folder = folder_of(&self.connection, &self.name);
         new_files.check()?;
         let first = with_segments(Manifest::first(schema.clone()), segments);
@@ -164,18 +178,21 @@ impl NewTable {
         if Manifest::latest_version(&folder)?.is_none() && first.publish(&folder)? {
             new_files.keep();
             files::sync_folder(&folder.join("versions"))?;
-            return self.open();
+            return Ok((self.open()?, first.version));
         }
-        match self.mode {
+        let table = match self.mode {
             CreateMode::Create => return Err(self.exists()),
-            CreateMode::ExistOk => check_same_columns(schema, &*self.open()?.schema()?)?,
-            CreateMode::Overwrite => {
-                self.open()?.commit_files(new_files, |base| {
-                    Ok(with_segments(Manifest { schema: schema.clone(), ..emptied(base) }, segments))
-                })?;
-            }
-        }
-        self.open()
+            CreateMode::ExistOk | CreateMode::Overwrite => self.open()?,
+        };
+        let version = if self.mode == CreateMode::ExistOk {
+            check_same_columns(schema, &*table.schema()?)?;
+            table.version()?
+        } else {
+            table.commit_files(new_files, |base| {
+                Ok(with_segments(Manifest { schema: schema.clone(), ..emptied(base) }, segments))
+            })?
+        };
+        Ok((table, version))
     }
 }
 

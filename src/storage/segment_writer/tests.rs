@@ -63,7 +63,7 @@ fn a_row_larger_than_a_batch_goes_alone() {
     let texts = StringArray::from_iter_values(["a", &"long ".repeat(100), "b", "c"]);
     let batch = RecordBatch::try_from_iter([("text", Arc::new(texts) as ArrayRef)]).unwrap();
 
-    let (entries, _files) = write(table.path(), limits, &[batch.clone()]);
+    let (entries, _files) = write(table.path(), limits, std::slice::from_ref(&batch));
 
     assert_eq!(read(table.path(), &batch.schema(), &entries), batch);
 }
@@ -125,7 +125,7 @@ fn vectors_are_read_in_place_at_multiples_of_64_bytes() {
     let vectors = arrow::array::FixedSizeListArray::new(item, 3, Arc::new(values), None);
     let schema = Schema::new(vec![Field::new("v", vectors.data_type().clone(), false)]);
     let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(vectors)]).unwrap();
-    let (entries, _files) = write(table.path(), SMALL, &[batch.clone()]);
+    let (entries, _files) = write(table.path(), SMALL, std::slice::from_ref(&batch));
     let segment = Segment::new(table.path(), batch.schema(), entries[0].clone());
 
     let address = |batch: &RecordBatch| {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, MapArray, OffsetSizeTrait, make_array,
+    Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, MapArray, OffsetSizeTrait, UInt64Array,
+    make_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
 
@@ -54,7 +56,21 @@ fn from_lists<O: OffsetSizeTrait>(
     if let Some(row) = (0..lists.len()).find(wrong) {
         return Err(wrong_length(row, length(row), size));
     }
-    plain(array, &DataType::FixedSizeList(item.clone(), size))
+    let start = |row: usize| lists.value_offsets()[row].as_usize();
+    let values = if lists.null_count() == 0 {
+        // The lists lie one after the other, as vectors do.
+        lists.values().slice(start(0), lists.len() * size as usize)
+    } else {
+        let places = (0..lists.len()).flat_map(|row| {
+            let place = move |offset| lists.is_valid(row).then(|| (start(row) + offset) as u64);
+            (0..size as usize).map(place)
+        });
+        let places = places.collect::<UInt64Array>();
+        take(lists.values(), &places, None).map_err(|error| Misfit::shape(error.to_string()))?
+    };
+    let item = Arc::new(item.as_ref().clone().with_nullable(true));
+    let nulls = lists.nulls().cloned();
+    built(FixedSizeListArray::try_new_with_length(item, size, values, nulls, lists.len()))
 }
 
 fn wrong_length(row: usize, given: usize, size: i32) -> Misfit {

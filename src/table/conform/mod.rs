@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StructArray, new_null_array};
 use arrow::buffer::NullBuffer;
-use arrow::compute::cast;
+use arrow::compute::{can_cast_types, cast};
 use arrow::datatypes::{DataType, Field, Fields, SchemaRef};
 
 use crate::error::{Error, Result, nearest};
@@ -162,12 +162,11 @@ fn dictionary(array: &ArrayRef, values: &DataType, to: &DataType) -> Result<Arra
         DataType::Dictionary(_, given) => convert(&plain(array, given)?, values)?,
         _ => convert(array, values)?,
     };
-    // Fails only if there are more values than keys, in which case safe casting makes nulls.
-    let encoded = plain(&values, to)?;
-    match (0..values.len()).find(|&row| values.is_valid(row) && encoded.is_null(row)) {
-        Some(row) => Err(Misfit::value(row, format!("there are more different values than {to} can count"))),
-        None => Ok(encoded),
+    if !can_cast_types(values.data_type(), to) {
+        return Err(Misfit::types(array.data_type(), to));
     }
+    let full = |_| Misfit::shape(format!("there are more different values than {to} can count"));
+    cast(&values, to).map_err(full)
 }
 
 /// A cast between types that stand for the same values.

@@ -58,7 +58,7 @@ fn every(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
 /// A cast that can be undone: casting back gives the same values.
 fn exact(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
     let converted = every(array, to)?;
-    let back = every(&converted, array.data_type())?;
+    let back = every(&converted, array.data_type()).map_err(|misfit| reworded(misfit, array, to))?;
     let differs: Box<dyn Fn(usize) -> bool> = if array.data_type().is_floating() {
         // As numbers, for which 0 and -0 are the same.
         let (given, back) = (every(array, &DataType::Float64)?, every(&back, &DataType::Float64)?);
@@ -175,6 +175,7 @@ fn unfit(array: &ArrayRef, row: usize, to: &DataType) -> Misfit {
     Misfit::value(row, format!("{} does not fit {to}, which stores {}", shown(array, row), stored(to)))
 }
 
+/// The misfit of a value that was on its way to `to`.
 fn reworded(misfit: Misfit, array: &ArrayRef, to: &DataType) -> Misfit {
     match misfit.index {
         Some(row) => unfit(array, row, to),
