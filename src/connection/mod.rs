@@ -1,0 +1,233 @@
+//! A folder of tables.
+
+mod uri;
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+
+use crate::error::{Error, IoContext, Result, nearest};
+use crate::storage::files;
+use crate::storage::{Manifest, TemporaryFolder};
+use crate::table::{CreateMode, Table, TableOptions, Writer, check_name, folder_of, name_of};
+
+use uri::Location;
+
+/// What a folder is called between being dropped and being gone.
+const DROPPED_PREFIX: &str = ".dropped-";
+
+/// How a connection behaves.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ConnectOptions {
+    /// How old a table's snapshot may be before a read looks for a newer version. Default zero:
+    /// every read sees all that was committed before it, by any process.
+    pub read_consistency_interval: Duration,
+}
+
+/// A handle to a folder of tables. Clones are the same handle: closing one closes all.
+#[derive(Clone)]
+pub struct Connection {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    uri: String,
+    options: ConnectOptions,
+    /// `None` once the handle is closed.
+    place: Mutex<Option<Place>>,
+}
+
+#[derive(Clone)]
+struct Place {
+    folder: PathBuf,
+    home: Option<Arc<TemporaryFolder>>,
+}
+
+impl Connection {
+    /// Connects to a folder, which is created if it does not exist.
+    ///
+    /// `uri` is a path (a relative one is made absolute now), a `file://` URL, or `memory://`: a
+    /// private folder that is removed when the last handle to it or to one of its tables goes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for any other kind of URI, and I/O errors.
+    pub fn connect(uri: &str, options: ConnectOptions) -> Result<Self> {
+        let place = match uri::parse(uri)? {
+            Location::Memory => {
+                let home = Arc::new(TemporaryFolder::create()?);
+                Place { folder: home.path().to_owned(), home: Some(home) }
+            }
+            Location::Folder(folder) => {
+                fs::create_dir_all(&folder).at("create the folder", &folder)?;
+                Place { folder, home: None }
+            }
+        };
+        remove_dropped(&place.folder);
+        let uri = if place.home.is_some() { uri.to_owned() } else { place.folder.display().to_string() };
+        Ok(Self { handle: Arc::new(Handle { uri, options, place: Mutex::new(Some(place)) }) })
+    }
+
+    /// Where the connection leads: an absolute path, or `memory://`.
+    pub fn uri(&self) -> &str {
+        &self.handle.uri
+    }
+
+    /// Whether [`Connection::close`] was not called yet.
+    pub fn is_open(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    /// Closes the connection. Tables that were opened from it stay open.
+    pub fn close(&self) {
+        *self.lock() = None;
+    }
+
+    /// The names of all tables in lexicographic order: those after `start_after`, if given, and
+    /// `limit` of them at most.
+    pub fn table_names(&self, start_after: Option<&str>, limit: Option<usize>) -> Result<Vec<String>> {
+        let mut names = names_in(&self.place()?.folder)?;
+        names.retain(|name| start_after.is_none_or(|start| name.as_str() > start));
+        names.truncate(limit.unwrap_or(usize::MAX));
+        Ok(names)
+    }
+
+    /// Opens a table.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTableName`], [`Error::TableNotFound`] with the nearest name,
+    /// [`Error::Corrupted`].
+    pub fn open_table(&self, name: &str) -> Result<Table> {
+        let place = self.place()?;
+        let opened = Table::open(&place.folder, name, self.table_options(&place));
+        opened.map_err(|error| with_nearest(error, &place.folder))
+    }
+
+    /// Starts a table. It appears, with all that was written, when the writer commits; until then,
+    /// and if it never does, nobody sees anything of it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTableName`], [`Error::TableExists`], and [`Error::SchemaMismatch`] if a
+    /// column cannot be stored.
+    pub fn create_table(&self, name: &str, schema: &SchemaRef, mode: CreateMode) -> Result<Writer> {
+        let place = self.place()?;
+        Table::create(&place.folder, name, schema, mode, self.table_options(&place))
+    }
+
+    /// Creates a table without rows.
+    ///
+    /// # Errors
+    /// As [`Connection::create_table`].
+    pub fn create_empty_table(&self, name: &str, schema: &SchemaRef, mode: CreateMode) -> Result<Table> {
+        self.create_table(name, schema, mode)?.finish()
+    }
+
+    /// Removes a table with all its versions. Snapshots that are in use stay readable, except on
+    /// Windows, where a table in use cannot be dropped.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTableName`], [`Error::TableNotFound`] with the nearest name, I/O errors.
+    pub fn drop_table(&self, name: &str) -> Result<()> {
+        let place = self.place()?;
+        drop_in(&place.folder, name).map_err(|error| with_nearest(error, &place.folder))
+    }
+
+    /// Removes all tables.
+    pub fn drop_all_tables(&self) -> Result<()> {
+        let place = self.place()?;
+        for name in names_in(&place.folder)? {
+            match drop_in(&place.folder, &name) {
+                // Somebody else was faster.
+                Err(Error::TableNotFound { .. }) => {}
+                dropped => dropped?,
+            }
+        }
+        Ok(())
+    }
+
+    fn table_options(&self, place: &Place) -> TableOptions {
+        let read_consistency_interval = self.handle.options.read_consistency_interval;
+        TableOptions { read_consistency_interval, home: place.home.clone() }
+    }
+
+    fn place(&self) -> Result<Place> {
+        self.lock().clone().ok_or_else(|| Error::Closed { what: "the connection".to_owned() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Place>> {
+        self.handle.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for Connection {
+    /// `Connection(uri=/data)`, or `ClosedConnection(uri=/data)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let closed = if self.is_open() { "" } else { "Closed" };
+        write!(f, "{closed}Connection(uri={})", self.handle.uri)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The tables in a folder: its subfolders that have a table's name and at least one version.
+fn names_in(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).at("list", folder)? {
+        let entry = entry.at("list", folder)?;
+        let file_name = entry.file_name();
+        let Some(name) = name_of(&file_name) else { continue };
+        if Manifest::latest_version(&entry.path())?.is_some() {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Renames first, because that is one step: there is never half a table.
+fn drop_in(folder: &Path, name: &str) -> Result<()> {
+    check_name(name)?;
+    let absent = || Error::TableNotFound { name: name.to_owned(), similar: None };
+    let table = folder_of(folder, name);
+    Manifest::latest_version(&table)?.ok_or_else(absent)?;
+    let dropped = folder.join(format!("{DROPPED_PREFIX}{}", uuid::Uuid::new_v4()));
+    match fs::rename(&table, &dropped) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(absent()),
+        renamed => renamed.at("drop", &table)?,
+    }
+    files::sync_folder(folder)?;
+    remove_dropped(folder);
+    Ok(())
+}
+
+/// Removes what is left of dropped tables. What cannot be removed now is hidden and can wait.
+fn remove_dropped(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(DROPPED_PREFIX)) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Adds the nearest existing name to the error that there is no such table.
+fn with_nearest(error: Error, folder: &Path) -> Error {
+    match error {
+        Error::TableNotFound { name, .. } => {
+            let names = names_in(folder).unwrap_or_default();
+            let similar = nearest(&name, names.iter().map(String::as_str));
+            Error::TableNotFound { name, similar }
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

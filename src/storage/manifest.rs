@@ -1,0 +1,272 @@
+//! The manifest: one small file that says which files make up a version of the table.
+//!
+//! Data and index files are written once and never changed. A version becomes visible when its
+//! manifest appears, so a reader sees the version before a commit or the one after it, and a
+//! crash leaves at worst some files that no manifest names.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, IoContext, Result};
+use crate::storage::files::{self, FileEntry};
+use crate::storage::schema;
+
+/// The newest format that this release reads, and the one it writes.
+pub const FORMAT: u32 = 1;
+
+/// One version of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// Counts from 1.
+    pub version: u64,
+    /// Tells a table from another that had its name before or after.
+    pub table_id: String,
+    /// When the version was made, in milliseconds since 1970 (UTC).
+    pub created_ms: i64,
+    /// The columns.
+    pub schema: SchemaRef,
+    /// The row id that the next inserted row gets. No row has this id or a higher one.
+    pub next_row_id: u64,
+    /// The rows, in storage order, which is the order of their ids.
+    pub segments: Vec<SegmentEntry>,
+    /// The indexes.
+    pub indexes: Vec<IndexEntry>,
+}
+
+/// One immutable file of rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentEntry {
+    /// The file.
+    pub file: FileEntry,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The row id of its first row; the others follow without gaps.
+    pub first_row_id: u64,
+    /// How many rows each of its record batches has.
+    pub batches: Vec<u32>,
+    /// CRC-32C of the footer, which is all that a reader needs to find the batches.
+    pub footer_crc32c: u32,
+}
+
+/// One index of a column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IndexEntry {
+    /// Unique within the table.
+    pub name: String,
+    /// The indexed column, with dots between the parts of a nested one.
+    pub column: String,
+    /// `IVF_PQ` or `IVF_FLAT`.
+    pub kind: String,
+    /// The name of its folder in `indexes/`.
+    pub uuid: String,
+    /// `l2`, `cosine`, `dot` or `hamming`.
+    pub metric: String,
+    /// Rows with a smaller id are covered.
+    pub row_id_end: u64,
+    /// How many rows are covered.
+    pub rows: u64,
+    /// When it was built, in milliseconds since 1970 (UTC).
+    pub created_ms: i64,
+    /// Its files.
+    pub files: Vec<FileEntry>,
+    /// Its settings, and what building it took.
+    pub details: serde_json::Value,
+}
+
+/// A manifest as it stands in the file.
+#[derive(Serialize, Deserialize)]
+struct Document {
+    format: u32,
+    version: u64,
+    table_id: String,
+    created_ms: i64,
+    /// For people; `schema` is what counts.
+    columns: Vec<String>,
+    #[serde(with = "schema::hex")]
+    schema: Vec<u8>,
+    next_row_id: u64,
+    segments: Vec<SegmentEntry>,
+    indexes: Vec<IndexEntry>,
+}
+
+/// All that every format, also a later one, promises to have.
+#[derive(Deserialize)]
+struct AnyFormat {
+    format: u32,
+}
+
+impl Manifest {
+    /// The first version of a new table: no rows, no indexes.
+    pub fn first(schema: SchemaRef) -> Self {
+        Self {
+            version: 1,
+            table_id: uuid::Uuid::new_v4().to_string(),
+            created_ms: now_ms(),
+            schema,
+            next_row_id: 0,
+            segments: Vec::new(),
+            indexes: Vec::new(),
+        }
+    }
+
+    /// Adds segments whose row ids count from 0, as a writer made them; gives them their ids.
+    pub fn append(&mut self, segments: &[SegmentEntry]) {
+        for segment in segments {
+            self.segments.push(SegmentEntry { first_row_id: self.next_row_id, ..segment.clone() });
+            self.next_row_id += segment.rows;
+        }
+    }
+
+    /// The version that follows this one, unchanged but for its number and time.
+    pub fn successor(&self) -> Self {
+        // Clocks go backwards sometimes, versions do not.
+        Self { version: self.version + 1, created_ms: now_ms().max(self.created_ms), ..self.clone() }
+    }
+
+    /// How many rows the version has.
+    pub fn row_count(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.rows).sum()
+    }
+
+    /// The file of a version.
+    pub fn path(table: &Path, version: u64) -> PathBuf {
+        table.join("versions").join(format!("{version:020}.json"))
+    }
+
+    /// Publishes this manifest, every file of which must be durable already.
+    ///
+    /// Returns `false` if the version exists: another writer won. After `true` all readers see the
+    /// version; it is durable once the folder `versions` is synced.
+    pub fn publish(&self, table: &Path) -> Result<bool> {
+        files::create_new(&Self::path(table, self.version), &self.encode()?)
+    }
+
+    /// The number of the newest version; `None` if there is no table in this folder.
+    pub fn latest_version(table: &Path) -> Result<Option<u64>> {
+        let folder = table.join("versions");
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if is_absent(&error) => return Ok(None),
+            entries => entries.at("list", &folder)?,
+        };
+        let mut latest = None;
+        for entry in entries {
+            latest = latest.max(version_of(&entry.at("list", &folder)?.file_name()));
+        }
+        Ok(latest)
+    }
+
+    /// The newest manifest; `None` if there is no table in this folder.
+    pub fn latest(table: &Path) -> Result<Option<Self>> {
+        Self::latest_version(table)?.map(|version| Self::read(table, version)).transpose()
+    }
+
+    /// The manifest of one version.
+    ///
+    /// # Errors
+    /// [`Error::Corrupted`] if it is missing or any byte of it is not as it was written,
+    /// [`Error::UnsupportedFormat`] if a newer release wrote it.
+    pub fn read(table: &Path, version: u64) -> Result<Self> {
+        let path = Self::path(table, version);
+        let bytes = match fs::read(&path) {
+            Err(error) if is_absent(&error) => {
+                return Err(Error::corrupted(&path, "the file is missing"));
+            }
+            bytes => bytes.at("read", &path)?,
+        };
+        let manifest = Self::decode(&path, &bytes)?;
+        if manifest.version != version {
+            let reason = format!("it describes version {}", manifest.version);
+            return Err(Error::corrupted(&path, reason));
+        }
+        Ok(manifest)
+    }
+
+    fn encode(&self) -> Result<Vec<u8>> {
+        let document = Document {
+            format: FORMAT,
+            version: self.version,
+            table_id: self.table_id.clone(),
+            created_ms: self.created_ms,
+            columns: self.schema.fields().iter().map(|field| schema::describe(field)).collect(),
+            schema: schema::encode(&self.schema),
+            next_row_id: self.next_row_id,
+            segments: self.segments.clone(),
+            indexes: self.indexes.clone(),
+        };
+        let json = serde_json::to_vec_pretty(&document).map_err(Error::internal)?;
+        // The document's own opening brace gives way to the one of the first line.
+        let rest = json.get(1..).unwrap_or_default();
+        Ok([first_line(rest).as_bytes(), rest].concat())
+    }
+
+    fn decode(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let damaged = |reason: String| Error::corrupted(path, reason);
+        let rest = bytes.get(FIRST_LINE_BYTES..).unwrap_or_default();
+        if !bytes.starts_with(first_line(rest).as_bytes()) {
+            return Err(damaged("its checksum does not match its content".to_owned()));
+        }
+        let AnyFormat { format } = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
+        if format > FORMAT {
+            return Err(Error::UnsupportedFormat { path: path.to_owned(), found: format, supported: FORMAT });
+        }
+        let document: Document = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
+        let manifest = Self {
+            version: document.version,
+            table_id: document.table_id,
+            created_ms: document.created_ms,
+            schema: schema::decode(&document.schema).map_err(damaged)?,
+            next_row_id: document.next_row_id,
+            segments: document.segments,
+            indexes: document.indexes,
+        };
+        manifest.check_row_ids().map_err(damaged)?;
+        Ok(manifest)
+    }
+
+    /// Searches by row id rely on segments being in the order of their ids.
+    fn check_row_ids(&self) -> Result<(), String> {
+        let mut next = 0;
+        for segment in &self.segments {
+            let name = &segment.file.path;
+            if segment.batches.iter().map(|&rows| u64::from(rows)).sum::<u64>() != segment.rows {
+                return Err(format!("the batches of {name} do not add up to its rows"));
+            }
+            if segment.first_row_id < next {
+                return Err(format!("the row ids of {name} are out of order"));
+            }
+            next = segment.first_row_id.checked_add(segment.rows).ok_or("row ids overflow")?;
+        }
+        if self.next_row_id < next { Err("the next row id is taken".to_owned()) } else { Ok(()) }
+    }
+}
+
+/// How long the line with the checksum is.
+const FIRST_LINE_BYTES: usize = r#"{"crc32c":"00000000","#.len();
+
+/// The line that begins a manifest. It holds the checksum of all that follows it, and is itself
+/// compared byte by byte, so that no byte of the file can change unnoticed.
+fn first_line(rest: &[u8]) -> String {
+    format!(r#"{{"crc32c":"{:08x}","#, crc32c::crc32c(rest))
+}
+
+fn version_of(name: &std::ffi::OsStr) -> Option<u64> {
+    let digits = name.to_str()?.strip_suffix(".json")?;
+    let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| digits.parse().ok()).flatten()
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Milliseconds since 1970 (UTC).
+fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+#[cfg(test)]
+mod tests;

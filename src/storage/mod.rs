@@ -1,0 +1,24 @@
+//! Bytes on disk: what a table is made of, and how a version of it appears whole or not at all.
+//!
+//! Files are written once, synced, and never changed, so readers map them without locks. The one
+//! act that publishes is creating the manifest of a version ([`Manifest::publish`]); everything
+//! else here serves it. `docs/format.md` says every byte.
+
+pub mod files;
+mod layout;
+mod manifest;
+mod map;
+mod schema;
+mod segment;
+mod segment_writer;
+mod temporary;
+mod version;
+
+pub use files::{FileEntry, NewFiles};
+pub use manifest::{FORMAT, IndexEntry, Manifest, SegmentEntry};
+pub use map::MappedFile;
+pub use schema::stored_schema;
+pub use segment::Segment;
+pub use segment_writer::{Limits, SegmentWriter};
+pub use temporary::TemporaryFolder;
+pub use version::{BatchRef, Version};

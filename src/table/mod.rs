@@ -1,0 +1,228 @@
+//! Versions of one table: which is the newest, and how the next one is made.
+//!
+//! A [`Table`] is a handle. Reading takes a snapshot ([`Table::current`]), which costs two looks at
+//! the file system when nothing changed. Writing makes files that nothing names, then publishes a
+//! manifest that names them ([`Table::commit`]); losing a race means to try again on top of the
+//! winner's version.
+
+mod build_index;
+mod conform;
+mod name;
+mod read;
+mod state;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+
+use crate::error::{Error, Result};
+use crate::query::Snapshot;
+use crate::storage::files;
+use crate::storage::{Manifest, NewFiles, TemporaryFolder, Version};
+
+pub use build_index::{IndexInfo, IndexOptions};
+pub use name::{check_name, folder_of, name_of};
+pub use read::TableStats;
+use state::Current;
+pub use writer::{CreateMode, WriteMode, Writer};
+
+/// A handle to a table. Clones are the same handle: closing one closes all.
+#[derive(Clone)]
+pub struct Table {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    name: String,
+    folder: PathBuf,
+    options: TableOptions,
+    /// `None` once the handle is closed.
+    current: Mutex<Option<Current>>,
+    /// The snapshot that was searched last, with its open indexes.
+    snapshot: Mutex<Option<Arc<Snapshot>>>,
+    /// Writers of one process wait for each other instead of losing races.
+    commits: Mutex<()>,
+}
+
+/// How a handle behaves.
+#[derive(Debug, Clone, Default)]
+pub struct TableOptions {
+    /// How old a snapshot may be before the handle looks for a newer version. Default zero: every
+    /// read sees all that was committed before it.
+    pub read_consistency_interval: Duration,
+    /// The folder that goes with the last handle, if the table lives in one.
+    pub home: Option<Arc<TemporaryFolder>>,
+}
+
+impl Table {
+    /// Opens the table `name` in the folder `connection`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTableName`], [`Error::TableNotFound`], or [`Error::Corrupted`] if its newest
+    /// manifest is damaged.
+    pub fn open(connection: &Path, name: &str, options: TableOptions) -> Result<Self> {
+        check_name(name)?;
+        let folder = folder_of(connection, name);
+        let absent = || Error::TableNotFound { name: name.to_owned(), similar: None };
+        let current = Current::open(&folder, &options)?.ok_or_else(absent)?;
+        let handle = Handle {
+            name: name.to_owned(),
+            folder,
+            options,
+            current: Mutex::new(Some(current)),
+            snapshot: Mutex::default(),
+            commits: Mutex::new(()),
+        };
+        Ok(Self { handle: Arc::new(handle) })
+    }
+
+    /// Starts the table `name` in the folder `connection`. It appears, with all that was written,
+    /// when the writer commits.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTableName`]; [`Error::SchemaMismatch`] if `schema` has no columns or types
+    /// that cannot be stored, or differs from the existing table's with [`CreateMode::ExistOk`];
+    /// [`Error::TableExists`] with [`CreateMode::Create`].
+    pub fn create(
+        connection: &Path,
+        name: &str,
+        schema: &SchemaRef,
+        mode: CreateMode,
+        options: TableOptions,
+    ) -> Result<Writer> {
+        check_name(name)?;
+        Writer::create(connection, name, schema, mode, options)
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.handle.name
+    }
+
+    /// The table's folder.
+    pub fn path(&self) -> &Path {
+        &self.handle.folder
+    }
+
+    /// Whether [`Table::close`] was not called yet.
+    pub fn is_open(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    /// Closes the handle and lets go of its files. Snapshots taken from it stay readable.
+    pub fn close(&self) {
+        *self.lock() = None;
+        *self.latest_snapshot() = None;
+    }
+
+    /// The columns of the newest version.
+    pub fn schema(&self) -> Result<SchemaRef> {
+        Ok(self.current()?.schema().clone())
+    }
+
+    /// The number of the newest version.
+    pub fn version(&self) -> Result<u64> {
+        Ok(self.current()?.manifest().version)
+    }
+
+    /// A snapshot of the newest version.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] after [`Table::close`], or when the table was dropped and created anew;
+    /// [`Error::TableNotFound`] when it was dropped; [`Error::Corrupted`].
+    pub fn current(&self) -> Result<Arc<Version>> {
+        self.refresh(self.handle.options.read_consistency_interval)
+    }
+
+    /// A writer of rows. What it wrote appears as one version when it commits.
+    pub fn writer(&self, mode: WriteMode) -> Result<Writer> {
+        Writer::new(self, mode)
+    }
+
+    /// Publishes the version that `change` makes of the newest one, and returns its number. Files
+    /// that it names must be durable already.
+    ///
+    /// `change` runs again, on a newer manifest, whenever another writer was faster; it returns an
+    /// error if what it wants no longer applies.
+    ///
+    /// # Errors
+    /// Those of `change` and of [`Table::current`], and I/O errors.
+    pub fn commit(&self, change: impl Fn(&Manifest) -> Result<Manifest>) -> Result<u64> {
+        self.commit_files(NewFiles::default(), change)
+    }
+
+    /// As [`Table::commit`], for a version that names `new_files`: they stay if it is published,
+    /// and are removed if not.
+    pub fn commit_files(
+        &self,
+        new_files: NewFiles,
+        change: impl Fn(&Manifest) -> Result<Manifest>,
+    ) -> Result<u64> {
+        let _queue = self.handle.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let base = self.refresh(Duration::ZERO)?;
+            let changed = change(base.manifest())?;
+            let next = base.manifest().successor();
+            let next = Manifest {
+                version: next.version,
+                table_id: next.table_id,
+                created_ms: next.created_ms,
+                ..changed
+            };
+            new_files.check()?;
+            if next.publish(&self.handle.folder)? {
+                // From here on readers see the files, whatever else may fail.
+                new_files.keep();
+                files::sync_folder(&self.handle.folder.join("versions"))?;
+                return Ok(next.version);
+            }
+        }
+    }
+
+    /// A snapshot that is at most `age` old.
+    fn refresh(&self, age: Duration) -> Result<Arc<Version>> {
+        let mut guard = self.lock();
+        let current = guard.as_mut().ok_or_else(|| self.closed())?;
+        if age.is_zero() || current.age() >= age {
+            current.refresh(&self.handle.name, &self.handle.folder, &self.handle.options)?;
+        }
+        Ok(current.version().clone())
+    }
+
+    fn latest_snapshot(&self) -> MutexGuard<'_, Option<Arc<Snapshot>>> {
+        self.handle.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn closed(&self) -> Error {
+        Error::Closed { what: format!("table '{}'", self.handle.name) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Current>> {
+        self.handle.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for Table {
+    /// `Table(cities, uri=/data/cities.quiver)`, or `ClosedTable(cities)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name();
+        if self.is_open() {
+            write!(f, "Table({name}, uri={})", self.path().display())
+        } else {
+            write!(f, "ClosedTable({name})")
+        }
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests;
