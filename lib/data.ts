@@ -164,7 +164,8 @@ function hasDictionary(type: DataType): boolean {
 
 /** A guess: strings and lists may have any length. */
 function valueBytes(type: DataType): number {
+  if (type.typeId === Type.Int || type.typeId === Type.Float)
+    return type.ArrayType.BYTES_PER_ELEMENT;
   const children = (type.children ?? []).reduce((sum, field) => sum + valueBytes(field.type), 0);
-  if (type.typeId === Type.FixedSizeList) return (type as any).listSize * children;
-  return children || ((type as any).bitWidth ?? 64) / 8;
+  return type.typeId === Type.FixedSizeList ? (type as any).listSize * children : children + 32;
 }

@@ -74,16 +74,22 @@ function lookAtFields(
   }
 }
 
+/** What does not go with what was seen before is left for the encoder to refuse. */
 function look(seen: Seen, value: unknown, row: number, options: InferOptions): void {
   if (isNull(value) || seen.type !== undefined) return;
-  if (isRecord(value) && arrayLike(value) === undefined) {
+  const list = arrayLike(value);
+  if (list === undefined && isRecord(value)) {
+    if (seen.item !== undefined) return;
     seen.fields ??= new Map();
     lookAtFields(seen.fields, value, `${seen.path}.`, row, options);
     return;
   }
-  seen.type = scalarType(value, options) ?? vectorType(seen.name, value, options);
-  if (seen.type !== undefined) return;
-  const list = arrayLike(value);
+  if (seen.fields !== undefined) return;
+  const type = scalarType(value, options) ?? vectorType(seen.name, value, options);
+  if (type !== undefined) {
+    if (seen.item === undefined) seen.type = type;
+    return;
+  }
   if (list === undefined) throw unknownType(seen, describe(value), row);
   seen.item ??= { name: seen.name, path: seen.path, row };
   for (let i = 0; i < list.length && seen.item.type === undefined; i++) {

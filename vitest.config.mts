@@ -1,10 +1,10 @@
-import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   resolve: {
     // Examples import the package by its name; their tests run them against lib/.
-    alias: { quiverdb: resolve(__dirname, 'lib/index.ts') },
+    alias: { quiverdb: fileURLToPath(new URL('./lib/index.ts', import.meta.url)) },
   },
   test: {
     include: ['__test__/**/*.test.ts'],
