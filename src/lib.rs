@@ -4,10 +4,6 @@ pub mod connection;
 pub mod distance;
 pub mod error;
 pub mod filter;
-pub mod index;
-pub mod kmeans;
-#[cfg(feature = "node")]
-mod node;
 pub mod progress;
 pub mod query;
 pub mod storage;

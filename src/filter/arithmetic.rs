@@ -78,16 +78,33 @@ fn without_untyped_null(left: Node, right: Node) -> (Node, Node) {
 }
 
 fn numbers(operator: Arithmetic, left: Node, right: Node, sql: &str) -> Result<(Node, Node, DataType)> {
-    let target = number_type(&left, &right)
-        .ok_or_else(|| mismatch(symbol(operator), &left.data_type, Some(&right.data_type), sql))?;
-    let (left, right) = (to_number(left, &target)?, to_number(right, &target)?);
-    let data_type = match &target {
-        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) if *scale > 0 => {
-            decimal_result(operator, &left, &right)?
+    let does_not_apply = || mismatch(symbol(operator), &left.data_type, Some(&right.data_type), sql);
+    let target = number_type(&left, &right).ok_or_else(does_not_apply)?;
+    let scales_add_up = matches!(operator, Arithmetic::Multiply | Arithmetic::Divide);
+    let (left_type, right_type) = match &target {
+        DataType::Decimal128(_, scale) if *scale > 0 && scales_add_up => {
+            (own_decimal(&left).unwrap_or(target.clone()), own_decimal(&right).unwrap_or(target.clone()))
         }
-        other => other.clone(),
+        _ => (target.clone(), target.clone()),
+    };
+    let (left, right) = (to_number(left, &left_type)?, to_number(right, &right_type)?);
+    let data_type = match &target {
+        DataType::Decimal128(_, scale) if *scale > 0 => decimal_result(operator, &left, &right, sql)?,
+        DataType::Decimal256(..) => decimal_result(operator, &left, &right, sql)?,
+        _ => target,
     };
     Ok((left, right, data_type))
+}
+
+/// The decimal type with no more digits after the point than a side has itself.
+fn own_decimal(node: &Node) -> Option<DataType> {
+    let scale = match (&node.data_type, number(node)) {
+        (DataType::Decimal128(_, scale), _) => *scale,
+        (_, Some(number)) => i8::try_from(number.scale()?).ok()?,
+        (integer, None) if integer.is_integer() => 0,
+        _ => return None,
+    };
+    Some(DataType::Decimal128(38, scale))
 }
 
 /// The type both sides are computed in. A literal bends to the other side where it can.
@@ -122,11 +139,14 @@ fn to_number(node: Node, target: &DataType) -> Result<Node> {
 }
 
 /// What arrow's decimal kernels give: the scales add up under multiplication.
-fn decimal_result(operator: Arithmetic, left: &Node, right: &Node) -> Result<DataType> {
+fn decimal_result(operator: Arithmetic, left: &Node, right: &Node, sql: &str) -> Result<DataType> {
     let one =
         |node: &Node| integer_constant(1, &node.data_type).ok_or_else(|| Error::internal("not a decimal"));
     let result = kernel(operator)(&Scalar::new(one(left)?), &Scalar::new(one(right)?));
-    result.map(|result| result.data_type().clone()).map_err(Error::internal)
+    result.map(|result| result.data_type().clone()).map_err(|_| Error::TypeMismatch {
+        sql: sql.to_owned(),
+        reason: "the result has more digits than a decimal can hold; CAST an operand to DOUBLE".to_owned(),
+    })
 }
 
 /// Dates, timestamps and spans of time.

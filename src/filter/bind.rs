@@ -99,7 +99,7 @@ impl Binder<'_> {
             Value::Number(text, _) => {
                 number(text).ok_or_else(|| invalid(self.sql, format!("'{text}' is not a number")))
             }
-            Value::Boolean(value) => Ok(Node::constant(Arc::new(BooleanArray::from(vec![*value])))),
+            Value::Boolean(value) => Ok(truth(*value)),
             Value::Null => Ok(Node::null(&DataType::Null)),
             Value::HexStringLiteral(digits) => {
                 let bytes = bytes(digits).ok_or_else(|| {
@@ -237,6 +237,9 @@ impl Binder<'_> {
     /// `operand [NOT] IN (list)`: constants become a set, the rest comparisons.
     fn in_list(&mut self, operand: &Expr, list: &[Expr], negated: bool, whole: &Expr) -> Result<Node> {
         let operand = decoded(self.bind(operand)?)?;
+        if list.is_empty() {
+            return Ok(truth(negated));
+        }
         let sql = excerpt(whole);
         let mut set = vec![];
         let mut has_null = false;
@@ -269,7 +272,7 @@ impl Binder<'_> {
                         )?);
                     }
                     if has_null || comparisons.is_empty() {
-                        comparisons.push(empty_membership(operand, has_null, list.is_empty())?);
+                        comparisons.push(empty_membership(operand, has_null)?);
                     }
                 }
             }
@@ -365,11 +368,7 @@ fn in_set(operand: Node, set: Set) -> Result<Node> {
 }
 
 /// Membership in a list that holds no value, or only null.
-fn empty_membership(operand: Node, has_null: bool, is_empty: bool) -> Result<Node> {
-    let falsehood = Node::constant(Arc::new(BooleanArray::from(vec![false])));
-    if is_empty {
-        return Ok(falsehood);
-    }
+fn empty_membership(operand: Node, has_null: bool) -> Result<Node> {
     if has_null {
         return Ok(Node::null(&DataType::Boolean));
     }
@@ -377,7 +376,7 @@ fn empty_membership(operand: Node, has_null: bool, is_empty: bool) -> Result<Nod
     let is_null = is_null(operand, true)?;
     let kind = Kind::Case {
         branches: vec![(is_null, Node::null(&DataType::Boolean))],
-        otherwise: Some(Box::new(falsehood)),
+        otherwise: Some(Box::new(truth(false))),
     };
     fold(Node::boolean(kind, true))
 }
@@ -400,6 +399,10 @@ pub(super) fn not(operand: Node) -> Result<Node> {
 fn is_null(operand: Node, wanted: bool) -> Result<Node> {
     let node = fold(Node::boolean(Kind::IsNull(Box::new(operand)), false))?;
     if wanted { Ok(node) } else { not(node) }
+}
+
+fn truth(value: bool) -> Node {
+    Node::constant(Arc::new(BooleanArray::from(vec![value])))
 }
 
 pub(super) fn string(text: &str) -> Node {

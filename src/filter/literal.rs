@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, PrimitiveArray, UInt64Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, PrimitiveArray, UInt64Array};
 use arrow::compute::cast;
 use arrow::compute::kernels::cast_utils::{string_to_datetime, string_to_time_nanoseconds};
-use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Decimal128Type, Decimal256Type, Float64Type, TimeUnit, i256,
-};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Decimal128Type, Float64Type, TimeUnit};
 use chrono::Utc;
 
 /// A number as written: exactly, where 38 digits are enough, and as the nearest f64.
@@ -242,13 +238,6 @@ pub(super) fn integer_constant(value: i128, data_type: &DataType) -> Option<Arra
 
 fn one<T: ArrowPrimitiveType>(value: T::Native, data_type: &DataType) -> ArrayRef {
     Arc::new(PrimitiveArray::<T>::from_iter_values([value]).with_data_type(data_type.clone()))
-}
-
-/// A Decimal128 constant with all of a number's digits.
-pub(super) fn decimal_constant(number: Number) -> Option<ArrayRef> {
-    let scale = number.scale().filter(|scale| *scale <= 38)?;
-    let array = Decimal128Array::from(vec![number.bound(scale).floor]);
-    Some(Arc::new(array.with_precision_and_scale(38, i8::try_from(scale).ok()?).ok()?))
 }
 
 #[cfg(test)]

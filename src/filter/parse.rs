@@ -187,12 +187,15 @@ mod tests {
         for sql in [
             format!("{}1{}", "(".repeat(10_000), ")".repeat(10_000)),
             "(".repeat(10_000),
-            format!("{}true", "NOT ".repeat(10_000)),
             format!("{}1", "- ".repeat(10_000)),
             format!("{}1{}", "abs(".repeat(10_000), ")".repeat(10_000)),
         ] {
             let error = parse(&sql).unwrap_err();
             assert!(error.to_string().contains("levels deep"), "{error}");
+        }
+        // Here sqlparser says something else: it takes the words for names when they nest too deep.
+        for sql in [format!("{}true", "NOT ".repeat(10_000)), "CASE WHEN ".repeat(10_000)] {
+            assert_eq!(parse(&sql).unwrap_err().code(), "INVALID_SQL");
         }
     }
 

@@ -13,7 +13,7 @@ use super::super::evaluate::{Value, fold};
 use super::super::node::{Kind, Node, OnFailure};
 use super::super::parse::invalid;
 use super::super::types::{common, describe, element, is_date_or_timestamp, is_text};
-use super::signature::{Signature, Type};
+use super::signature::{Parameter, Signature, Type};
 use super::{Function, Run, date, find, regexp};
 use crate::error::{Error, Result, nearest};
 
@@ -40,7 +40,7 @@ pub(in super::super) fn bind(name: &str, arguments: Vec<Node>, sql: &str) -> Res
         .into_iter()
         .enumerate()
         .map(|(position, argument)| match signature.parameter(position) {
-            Some(parameter) => fit(argument, parameter.data_type, &number, &any, function, sql),
+            Some(parameter) => fit(argument, parameter, &number, &any, function, sql),
             None => Ok(argument),
         })
         .collect::<Result<Vec<_>>>()?;
@@ -118,7 +118,7 @@ fn shared_type(signature: &Signature, arguments: &[Node], kinds: &[Type], sql: &
 
 fn fit(
     argument: Node,
-    parameter: Type,
+    parameter: &Parameter,
     number: &DataType,
     any: &DataType,
     function: &'static Function,
@@ -126,15 +126,16 @@ fn fit(
 ) -> Result<Node> {
     let data_type = argument.data_type.clone();
     let wrong = |expected: &str| {
-        Err(wrong_argument(&argument, &format!("{expected} in {}", function.signature), sql))
+        let expected = format!("{expected} for '{}' in {}", parameter.name, function.signature);
+        Err(wrong_argument(&argument, &expected, sql))
     };
-    match parameter {
+    match parameter.data_type {
         Type::Text | Type::Regex | Type::Part => {
             if !(is_text(&data_type) || data_type.is_null()) {
                 return wrong("a string");
             }
             let argument = cast(argument, DataType::Utf8, OnFailure::Error, sql.to_owned())?;
-            check_constant(&argument, parameter, sql)?;
+            check_constant(&argument, parameter.data_type, sql)?;
             Ok(argument)
         }
         Type::Printable if data_type.is_nested() => wrong("a single value"),

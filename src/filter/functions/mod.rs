@@ -33,7 +33,7 @@ pub(super) struct Function {
 }
 
 /// How a function gets from its arguments to its values. Null arguments give null except in `Rows`.
-pub(super) enum Run {
+enum Run {
     /// A string for each string.
     Text(fn(&str) -> String),
     /// A whole number for each string.
@@ -152,7 +152,7 @@ functions! {
 }
 
 /// The function of this name and its parsed signature, whatever the name's case.
-pub(super) fn find(name: &str) -> Option<(&'static Function, &'static Signature)> {
+fn find(name: &str) -> Option<(&'static Function, &'static Signature)> {
     let lower = name.to_lowercase();
     SIGNATURES.iter().find(|(function, _)| function.names.contains(&lower.as_str())).map(|(f, s)| (*f, s))
 }
