@@ -5,8 +5,10 @@
 //! manifest that names them ([`Table::commit`]); losing a race means to try again on top of the
 //! winner's version.
 
+mod build_index;
 mod conform;
 mod name;
+mod read;
 mod state;
 mod writer;
 
@@ -19,10 +21,13 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::error::{Error, Result};
+use crate::query::Snapshot;
 use crate::storage::files;
 use crate::storage::{Manifest, NewFiles, TemporaryFolder, Version};
 
+pub use build_index::{IndexInfo, IndexOptions};
 pub use name::{check_name, folder_of, name_of};
+pub use read::TableStats;
 use state::Current;
 pub use writer::{CreateMode, WriteMode, Writer};
 
@@ -38,6 +43,8 @@ struct Handle {
     options: TableOptions,
     /// `None` once the handle is closed.
     current: Mutex<Option<Current>>,
+    /// The snapshot that was searched last, with its open indexes.
+    snapshot: Mutex<Option<Arc<Snapshot>>>,
     /// Writers of one process wait for each other instead of losing races.
     commits: Mutex<()>,
 }
@@ -68,6 +75,7 @@ impl Table {
             folder,
             options,
             current: Mutex::new(Some(current)),
+            snapshot: Mutex::default(),
             commits: Mutex::new(()),
         };
         Ok(Self { handle: Arc::new(handle) })
@@ -109,6 +117,7 @@ impl Table {
     /// Closes the handle and lets go of its files. Snapshots taken from it stay readable.
     pub fn close(&self) {
         *self.lock() = None;
+        *self.latest_snapshot() = None;
     }
 
     /// The columns of the newest version.
@@ -195,6 +204,10 @@ impl Table {
             current.refresh(&self.handle.name, &self.handle.folder, &self.handle.options)?;
         }
         Ok(current.version().clone())
+    }
+
+    fn latest_snapshot(&self) -> MutexGuard<'_, Option<Arc<Snapshot>>> {
+        self.handle.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn closed(&self) -> Error {

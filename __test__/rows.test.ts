@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import { Float32Vector, Float64Vector, Int8Vector, Uint8Vector } from '../lib/index.js';
+import type { NativeColumn } from '../lib/native-types.js';
+import { toRows } from '../lib/rows.js';
+import { refusal } from './support.js';
+
+/** The values of one column of a result. */
+function read(rowCount: number, column: Omit<NativeColumn, 'name'>): unknown[] {
+  return toRows<any>({ rowCount, columns: [{ name: 'x', ...column }] }).map((row) => row.x);
+}
+
+const nulls = Uint8Array.of(0, 1);
+
+describe('toRows', () => {
+  test('makes plain objects with the columns in order', () => {
+    const rows = toRows({
+      rowCount: 2,
+      columns: [
+        { name: 'id', kind: 'number', values: Int32Array.of(7, 8) },
+        { name: 'text', kind: 'string', values: ['a', 'b'] },
+      ],
+    });
+
+    expect(rows).toStrictEqual([
+      { id: 7, text: 'a' },
+      { id: 8, text: 'b' },
+    ]);
+    expect(Object.keys(rows[0] as object)).toEqual(['id', 'text']);
+    expect(JSON.stringify(rows[1])).toBe('{"id":8,"text":"b"}');
+  });
+
+  test('reads every kind of column', () => {
+    expect(read(2, { kind: 'number', values: Float64Array.of(1.5, 0), nulls })).toEqual([
+      1.5,
+      null,
+    ]);
+    expect(read(2, { kind: 'bigint', values: BigInt64Array.of(1n, -2n) })).toEqual([1n, -2n]);
+    expect(read(2, { kind: 'boolean', values: Uint8Array.of(1, 0) })).toEqual([true, false]);
+    expect(read(2, { kind: 'date', values: Float64Array.of(0, 0), nulls })).toEqual([
+      new Date(0),
+      null,
+    ]);
+    expect(read(2, { kind: 'string', values: ['ä', ''] })).toEqual(['ä', '']);
+    expect(read(2, { kind: 'null' })).toEqual([null, null]);
+    const bytes = { values: Uint8Array.of(1, 2, 3), offsets: Int32Array.of(0, 2, 3) };
+    expect(read(2, { kind: 'binary', ...bytes })).toEqual([Buffer.from([1, 2]), Buffer.from([3])]);
+  });
+
+  test('reads lists and structs inside each other', () => {
+    const items: NativeColumn = { name: 'item', kind: 'number', values: Int8Array.of(1, 2, 3, 4) };
+    const struct: NativeColumn = {
+      name: 'item',
+      kind: 'struct',
+      children: [{ ...items, name: 'n' }],
+    };
+
+    expect(
+      read(3, { kind: 'list', offsets: Int32Array.of(0, 2, 2, 4), children: [items] }),
+    ).toEqual([[1, 2], [], [3, 4]]);
+    expect(read(2, { kind: 'fixedList', size: 2, children: [struct], nulls })).toEqual([
+      [{ n: 1 }, { n: 2 }],
+      null,
+    ]);
+    expect(read(2, { kind: 'struct', children: [{ ...items, name: 'n', nulls }] })).toEqual([
+      { n: 1 },
+      { n: null },
+    ]);
+  });
+
+  test('reads a column named __proto__ as any other', () => {
+    const columns: NativeColumn[] = [{ name: '__proto__', kind: 'number', values: [5] }];
+    const [row] = toRows<object>({ rowCount: 1, columns });
+
+    expect(Object.entries(row!)).toEqual([['__proto__', 5]]);
+    expect(Object.getPrototypeOf(row)).toBe(Object.prototype);
+  });
+
+  test('refuses columns that it does not know', () => {
+    expect(refusal(() => read(1, { kind: 'number' })).code).toBe('INTERNAL');
+    expect(refusal(() => read(1, { kind: 'matrix' as any })).message).toContain("'matrix'");
+  });
+});
+
+describe('vectors in rows', () => {
+  test.each([
+    [Float32Array, Float32Vector],
+    [Float64Array, Float64Vector],
+    [Uint8Array, Uint8Vector],
+    [Int8Array, Int8Vector],
+  ])('of a %s are typed arrays of their own class', (Values, Vector) => {
+    const [first, second] = read(2, {
+      kind: 'vector',
+      size: 2,
+      values: Values.of(1, 2, 3, 4),
+    }) as any[];
+
+    expect(first).toBeInstanceOf(Values);
+    expect(second).toBeInstanceOf(Vector);
+    expect([...second]).toEqual([3, 4]);
+    expect(second.length).toBe(2);
+    expect(second.toArray()).toStrictEqual(Values.of(3, 4));
+    expect(second.slice(1)).toStrictEqual(Values.of(4));
+    expect(JSON.stringify({ second })).toBe('{"second":[3,4]}');
+  });
+
+  test('are null where the row has none', () => {
+    const vectors = read(2, { kind: 'vector', size: 1, values: Float32Array.of(1, 0), nulls });
+
+    expect(vectors[1]).toBeNull();
+  });
+});
+
+test('ten rows with vectors take microseconds', () => {
+  const columns: NativeColumn[] = [
+    { name: 'id', kind: 'number', values: new Float64Array(10) },
+    { name: 'vector', kind: 'vector', size: 784, values: new Float32Array(7840) },
+    { name: '_distance', kind: 'number', values: new Float32Array(10) },
+  ];
+  const repeats = 5000;
+
+  const start = performance.now();
+  for (let i = 0; i < repeats; i++) toRows({ rowCount: 10, columns });
+  const microseconds = ((performance.now() - start) * 1000) / repeats;
+
+  expect(microseconds).toBeLessThan(100);
+});

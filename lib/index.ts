@@ -1,0 +1,46 @@
+/**
+ * An embedded vector database: tables on disk, IVF_PQ indexes, exact answers when you want them.
+ *
+ * {@link connect} opens a folder of tables.
+ *
+ * @example
+ * ```ts
+ * import { connect, Index } from 'quiverdb';
+ *
+ * const db = await connect('data/words');
+ * const table = await db.createTable('words', [
+ *   { word: 'one', vector: [0.1, 0.9] },
+ *   { word: 'two', vector: [0.2, 0.8] },
+ * ]);
+ * const hits = await table.search([0.1, 0.8]).limit(1).toArray();
+ * ```
+ *
+ * @module
+ */
+export type { RecordBatchLike, TableLike } from './arrow/foreign.js';
+export { type MakeArrowTableOptions, makeArrowTable } from './arrow/make-table.js';
+export type { FieldLike, SchemaLike, TypeLike } from './arrow/schema.js';
+export {
+  Connection,
+  type ConnectionOptions,
+  type CreateTableOptions,
+  connect,
+  type TableNamesOptions,
+} from './connection.js';
+export type { Data, DataChunk } from './data.js';
+export { QuiverError, type QuiverErrorCode } from './errors.js';
+export { type DistanceType, Index, type IvfFlatOptions, type IvfPqOptions } from './indices.js';
+export { Query, TakeQuery } from './query.js';
+export { QueryBase, type QueryExecutionOptions, type Selection } from './query-base.js';
+export type { IntoVector, MultiVector, VectorLike } from './query-vectors.js';
+export { StandardQueryBase } from './standard-query.js';
+export { type AddDataOptions, type AddResult, Table, type TableStatistics } from './table.js';
+export type {
+  IndexConfig,
+  IndexOptions,
+  IndexProgress,
+  IndexStatistics,
+} from './table-indexes.js';
+export { VectorQuery, type WithDistance } from './vector-query.js';
+export { Float32Vector, Float64Vector, Int8Vector, Uint8Vector } from './vectors.js';
+export type { WriteProgress } from './write.js';

@@ -1,0 +1,207 @@
+/**
+ * The addon as TypeScript sees it. `src/node` implements this; `__test__/native.test.ts` compares the two.
+ *
+ * Rejections carry `code` and `message`. Rows travel as Arrow IPC streams, or as {@link NativeRows}.
+ *
+ * @module
+ */
+
+/** What the addon exports. */
+export interface Addon {
+  NativeConnection: {
+    connect(uri: string, options: NativeConnectOptions): Promise<NativeConnection>;
+  };
+  NativeCancel: new () => NativeCancel;
+}
+
+export interface NativeConnectOptions {
+  /** How old a handle's view of a table may be. Absent: every read looks. */
+  readConsistencyIntervalMs?: number;
+}
+
+export interface NativeConnection {
+  isOpen(): boolean;
+  close(): void;
+  display(): string;
+  tableNames(startAfter?: string | null, limit?: number | null): Promise<string[]>;
+  openTable(name: string): Promise<NativeTable>;
+  /** Starts a table, or its next version. Nothing is visible before the writer commits. */
+  createTable(
+    name: string,
+    schemaIpc: Uint8Array,
+    mode: 'create' | 'overwrite',
+  ): Promise<NativeWriter>;
+  dropTable(name: string): Promise<void>;
+  dropAllTables(): Promise<void>;
+}
+
+export interface NativeWriter {
+  /** Takes one whole IPC stream with any number of batches, and conforms them to the table's schema. */
+  write(ipcStream: Uint8Array): Promise<void>;
+  /** Publishes what was written; returns the new version. */
+  commit(): Promise<number>;
+  /** Removes what was written. */
+  abort(): Promise<void>;
+}
+
+export interface NativeTable {
+  readonly name: string;
+  isOpen(): boolean;
+  close(): void;
+  display(): string;
+  /** An IPC stream with just the schema. */
+  schema(): Promise<Uint8Array>;
+  version(): Promise<number>;
+  countRows(filter?: string | null): Promise<number>;
+  writer(mode: 'append' | 'overwrite'): Promise<NativeWriter>;
+  query(request: NativeRequest): Promise<NativeRows>;
+  queryArrow(request: NativeRequest): Promise<Uint8Array>;
+  queryStream(request: NativeRequest, maxBatchRows: number): Promise<NativeStream>;
+  explain(request: NativeRequest, verbose: boolean): Promise<string>;
+  analyze(request: NativeRequest): Promise<string>;
+  outputSchema(request: NativeRequest): Promise<Uint8Array>;
+  createIndex(
+    column: string,
+    options: NativeIndexOptions,
+    cancel: NativeCancel,
+    onProgress?: (stage: string, done: number, total: number) => void,
+  ): Promise<void>;
+  dropIndex(name: string): Promise<void>;
+  listIndices(): Promise<NativeIndexInfo[]>;
+  indexStats(name: string): Promise<NativeIndexStats | null>;
+  stats(): Promise<NativeTableStats>;
+}
+
+export interface NativeStream {
+  /** An IPC stream with one batch, or `null` after the last. */
+  next(): Promise<Uint8Array | null>;
+  close(): void;
+}
+
+export interface NativeCancel {
+  cancel(): void;
+}
+
+export interface NativeRequest {
+  /** Query vectors, one after the other. */
+  vectors?: Float64Array;
+  /** How many; one gives no `query_index` column. */
+  vectorCount?: number;
+  column?: string;
+  distanceType?: string;
+  probesMin?: number;
+  /** 0: as many as there are partitions. */
+  probesMax?: number;
+  refineFactor?: number;
+  /** The distance range, lower bound included, upper bound not. */
+  lower?: number;
+  upper?: number;
+  bypassVectorIndex?: boolean;
+  fastSearch?: boolean;
+  postfilter?: boolean;
+  filter?: string;
+  /** What to select: columns or expressions; neither means every column. */
+  columns?: string[];
+  expressions?: Array<{ name: string; sql: string }>;
+  limit?: number;
+  offset?: number;
+  withRowId?: boolean;
+  timeoutMs?: number;
+  /** Rows to take instead of a scan. */
+  offsets?: Float64Array;
+  rowIds?: BigUint64Array;
+}
+
+export interface NativeIndexOptions {
+  kind?: 'IVF_PQ' | 'IVF_FLAT';
+  name?: string;
+  replace?: boolean;
+  distanceType?: string;
+  numPartitions?: number;
+  numSubVectors?: number;
+  numBits?: number;
+  maxIterations?: number;
+  sampleRate?: number;
+  seed?: number;
+  accelerator?: string;
+}
+
+export interface NativeIndexInfo {
+  name: string;
+  indexType: string;
+  columns: string[];
+  indexUuid: string;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  numIndexedRows: number;
+  numUnindexedRows: number;
+  sizeBytes: number;
+  /** JSON. */
+  details: string;
+}
+
+export interface NativeIndexStats {
+  numIndexedRows: number;
+  numUnindexedRows: number;
+  indexType: string;
+  distanceType: string;
+  numIndices: number;
+  /** JSON. */
+  details: string;
+}
+
+export interface NativeTableStats {
+  totalBytes: number;
+  numRows: number;
+  numIndices: number;
+  numFragments: number;
+  numSmallFragments: number;
+  lengths: {
+    min: number;
+    max: number;
+    mean: number;
+    p25: number;
+    p50: number;
+    p75: number;
+    p99: number;
+  };
+}
+
+/** A result in columns, which `rows.ts` turns into objects. */
+export interface NativeRows {
+  rowCount: number;
+  columns: NativeColumn[];
+}
+
+/** One column of {@link NativeRows}; which members are there depends on its kind. */
+export interface NativeColumn {
+  name: string;
+  /**
+   * - number, bigint: `values` is a typed array; timestamps are milliseconds since 1970.
+   * - date: `values` is a Float64Array of milliseconds since 1970.
+   * - boolean: `values` is a Uint8Array of 0 and 1.
+   * - string: `values` is an array of strings.
+   * - binary: `values` is a Uint8Array, cut by `offsets`.
+   * - vector: `values` is a typed array of `size` numbers a row.
+   * - list: `children[0]` holds the items, cut by `offsets`; fixedList: `size` items a row.
+   * - struct: `children` holds the fields. null: nothing else.
+   */
+  kind:
+    | 'number'
+    | 'bigint'
+    | 'date'
+    | 'boolean'
+    | 'string'
+    | 'binary'
+    | 'vector'
+    | 'list'
+    | 'fixedList'
+    | 'struct'
+    | 'null';
+  values?: ArrayLike<unknown>;
+  /** 1 where the row is null; absent if none is. */
+  nulls?: Uint8Array;
+  offsets?: Int32Array;
+  size?: number;
+  children?: NativeColumn[];
+}

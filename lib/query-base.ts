@@ -1,0 +1,141 @@
+/**
+ * What all query builders share: the request that they fill in, and the ways to run it.
+ *
+ * @module
+ */
+import type { Table as ArrowTable, RecordBatch, Schema } from 'apache-arrow';
+import { fromIpc } from './arrow/make-table.js';
+import { QuiverError, rethrow } from './errors.js';
+import type { NativeRequest, NativeTable } from './native-types.js';
+import { checkOptions, flag, invalid, optionalWholeNumber, text } from './options.js';
+import { toRows } from './rows.js';
+
+/** Options of the methods that run a query. */
+export interface QueryExecutionOptions {
+  /** The most rows of a record batch, where rows come in batches. Default: 1024. */
+  maxBatchLength?: number;
+  /** How long the query may take, in milliseconds. Default: as long as it needs. */
+  timeoutMs?: number;
+}
+
+/** What to select: names of columns, or names for SQL expressions. */
+export type Selection =
+  | string
+  | readonly string[]
+  | ReadonlyMap<string, string>
+  | Readonly<Record<string, string>>;
+
+const MAX_BATCH_LENGTH = 1024;
+
+/**
+ * A query under construction. Builders are mutable and chainable, and can be run any number of times.
+ *
+ * `for await (const batch of query)` streams the result as Arrow record batches.
+ */
+export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
+  /** @internal */
+  protected readonly table: NativeTable;
+
+  /** What goes to the engine; builders write into it. @internal */
+  protected readonly request: NativeRequest;
+
+  /** @internal */
+  constructor(table: NativeTable, request: NativeRequest) {
+    this.table = table;
+    this.request = request;
+  }
+
+  /**
+   * Runs the query and returns plain objects. Vectors in them are typed arrays, 64-bit integers are
+   * bigints.
+   *
+   * @throws {QuiverError} `TIMEOUT` if it took longer than `timeoutMs`.
+   */
+  async toArray(options?: QueryExecutionOptions): Promise<Row[]> {
+    const request = await this.prepare(options);
+    return toRows<Row>(await rethrow(this.table.query(request)));
+  }
+
+  /**
+   * Runs the query and returns an Arrow table.
+   *
+   * @throws {QuiverError} `TIMEOUT` if it took longer than `timeoutMs`.
+   */
+  async toArrow(options?: QueryExecutionOptions): Promise<ArrowTable> {
+    const request = await this.prepare(options);
+    return fromIpc(await rethrow(this.table.queryArrow(request)));
+  }
+
+  /** Runs the query and streams record batches of at most 1024 rows. */
+  [Symbol.asyncIterator](): AsyncGenerator<RecordBatch, void, undefined> {
+    return this.execute();
+  }
+
+  /** Runs the query and streams record batches. */
+  async *execute(options?: QueryExecutionOptions): AsyncGenerator<RecordBatch, void, undefined> {
+    const request = await this.prepare(options);
+    const rowsMax = options?.maxBatchLength ?? MAX_BATCH_LENGTH;
+    const stream = await rethrow(this.table.queryStream(request, rowsMax));
+    try {
+      for (;;) {
+        const ipc = await rethrow(stream.next());
+        if (ipc === null) return;
+        yield* fromIpc(ipc).batches;
+      }
+    } finally {
+      stream.close();
+    }
+  }
+
+  /**
+   * Says how the query would be run, without running it.
+   *
+   * @param verbose whether to show all settings
+   */
+  async explainPlan(verbose = false): Promise<string> {
+    return rethrow(this.table.explain(await this.prepare(), flag('verbose', verbose)));
+  }
+
+  /** Runs the query and says how: the plan, with times and counts for every step. */
+  async analyzePlan(): Promise<string> {
+    return rethrow(this.table.analyze(await this.prepare()));
+  }
+
+  /** The schema of the result. */
+  async outputSchema(): Promise<Schema> {
+    return fromIpc(await rethrow(this.table.outputSchema(await this.prepare()))).schema;
+  }
+
+  /** The request as it is run now. @internal */
+  protected async prepare(options?: QueryExecutionOptions): Promise<NativeRequest> {
+    checkOptions<QueryExecutionOptions>('the query', options, ['maxBatchLength', 'timeoutMs']);
+    optionalWholeNumber('maxBatchLength', options?.maxBatchLength);
+    return { ...this.request, timeoutMs: optionalWholeNumber('timeoutMs', options?.timeoutMs) };
+  }
+
+  /** @internal */
+  protected setSelection(columns: Selection): void {
+    const { names, expressions } = readSelection(columns);
+    this.request.columns = names;
+    this.request.expressions = expressions;
+  }
+}
+
+function readSelection(columns: Selection): {
+  names?: string[];
+  expressions?: Array<{ name: string; sql: string }>;
+} {
+  if (typeof columns === 'string') return { names: [text('a column in select', columns)] };
+  if (Array.isArray(columns))
+    return { names: columns.map((name) => text('a column in select', name)) };
+  if (typeof columns !== 'object' || columns === null) {
+    throw invalid('select', columns, 'names of columns, or an object of names and SQL expressions');
+  }
+  const entries = columns instanceof Map ? [...columns] : Object.entries(columns);
+  if (entries.length === 0) {
+    throw new QuiverError('INVALID_ARGUMENT', 'select is empty: name at least one column');
+  }
+  return {
+    expressions: entries.map(([name, sql]) => ({ name, sql: text(`'${name}' in select`, sql) })),
+  };
+}

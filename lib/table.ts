@@ -1,0 +1,259 @@
+/**
+ * A table: rows in, answers out.
+ *
+ * @module
+ */
+import type { Table as ArrowTable, Schema } from 'apache-arrow';
+import { fromIpc } from './arrow/make-table.js';
+import { type Data, openData } from './data.js';
+import { QuiverError, rethrow } from './errors.js';
+import type { NativeTable } from './native-types.js';
+import { callback, checkOptions, invalid, oneOf, text } from './options.js';
+import { Query, TakeQuery } from './query.js';
+import type { IntoVector, MultiVector } from './query-vectors.js';
+import {
+  buildIndex,
+  type IndexConfig,
+  type IndexOptions,
+  type IndexStatistics,
+  toIndexConfig,
+  toIndexStatistics,
+} from './table-indexes.js';
+import type { VectorQuery, WithDistance } from './vector-query.js';
+import { type WriteProgress, writeAll } from './write.js';
+
+/** Options of {@link Table.add}. */
+export interface AddDataOptions {
+  /** Whether the rows are added to those that are there, or replace them. Default: `"append"`. */
+  mode?: 'append' | 'overwrite';
+  /** Called after every batch that was written, and once when all are. An error it throws ends the write. */
+  progress?: (progress: WriteProgress) => void;
+}
+
+/** What {@link Table.add} did. */
+export interface AddResult {
+  /** The version that has the new rows. */
+  version: number;
+}
+
+/** How large a table is. */
+export interface TableStatistics {
+  /** Bytes of all files of the current version. */
+  totalBytes: number;
+  numRows: number;
+  numIndices: number;
+  fragmentStats: {
+    /** Files that the rows are in. */
+    numFragments: number;
+    /** Those of them with few rows. */
+    numSmallFragments: number;
+    /** How many rows the files have. */
+    lengths: {
+      min: number;
+      max: number;
+      mean: number;
+      p25: number;
+      p50: number;
+      p75: number;
+      p99: number;
+    };
+  };
+}
+
+/**
+ * A table of rows with one or more vector columns. Open one with {@link Connection.openTable}.
+ *
+ * @typeParam Row what a row looks like when it is read, so that results are typed
+ */
+export class Table<Row = Record<string, any>> {
+  readonly #native: NativeTable;
+
+  /** @internal */
+  constructor(native: NativeTable) {
+    this.#native = native;
+  }
+
+  /** The table's name. */
+  get name(): string {
+    return this.#native.name;
+  }
+
+  /** Whether {@link close} was not called yet. */
+  isOpen(): boolean {
+    return this.#native.isOpen();
+  }
+
+  /** Lets go of the table's files. Every later call is an error with the code `CLOSED`. */
+  close(): void {
+    this.#native.close();
+  }
+
+  /** The table in a few words, for people. */
+  display(): string {
+    return this.#native.display();
+  }
+
+  /** The columns and their types. */
+  async schema(): Promise<Schema> {
+    return fromIpc(await rethrow(this.#native.schema())).schema;
+  }
+
+  /** The number of the current version. Every change of the table adds one. */
+  async version(): Promise<number> {
+    return rethrow(this.#native.version());
+  }
+
+  /**
+   * Counts rows.
+   *
+   * @param filter an SQL condition that the rows must meet. Default: all rows.
+   */
+  async countRows(filter?: string): Promise<number> {
+    const condition = filter === undefined ? undefined : text('filter', filter);
+    return rethrow(this.#native.countRows(condition));
+  }
+
+  /** How large the table is, and in how many files. */
+  async stats(): Promise<TableStatistics> {
+    const { totalBytes, numRows, numIndices, numFragments, numSmallFragments, lengths } =
+      await rethrow(this.#native.stats());
+    return {
+      totalBytes,
+      numRows,
+      numIndices,
+      fragmentStats: { numFragments, numSmallFragments, lengths },
+    };
+  }
+
+  /**
+   * Adds rows, all in one version: either all of them are there afterwards, or none.
+   *
+   * Objects are converted to the table's columns; those that they lack are null. An async iterable
+   * is streamed: each item is written before the next is asked for.
+   *
+   * @throws {QuiverError} `INVALID_DATA`, with row and column, if a value does not fit;
+   * `SCHEMA_MISMATCH` if the columns do not.
+   *
+   * @example
+   * ```ts
+   * await table.add([{ id: 3, vector: [0.3, 0.7] }]);
+   * ```
+   */
+  async add(data: Data, options?: AddDataOptions): Promise<AddResult> {
+    checkOptions<AddDataOptions>('add', options, ['mode', 'progress']);
+    const mode = oneOf('mode', options?.mode, ['append', 'overwrite']) ?? 'append';
+    const progress = callback('progress', options?.progress);
+    const source = await openData(data, await this.schema());
+    const open = () => rethrow(this.#native.writer(mode));
+    const version = await writeAll(open, source, progress, mode === 'append');
+    return { version: version ?? (await this.version()) };
+  }
+
+  /** All rows as an Arrow table, in memory. */
+  async toArrow(): Promise<ArrowTable> {
+    return this.query().toArrow();
+  }
+
+  /** A scan of the rows: filter it, select from it, or give it a vector with `nearestTo()`. */
+  query(): Query<Row> {
+    return new Query(this.#native);
+  }
+
+  /**
+   * Searches for the rows nearest to a vector.
+   *
+   * @param query numbers, a promise of them, or an array of several vectors
+   * @param queryType `"vector"`, or `"auto"`, which is the same for a vector
+   *
+   * @example
+   * ```ts
+   * const hits = await table.search([0.1, 0.9]).limit(5).toArray();
+   * ```
+   */
+  search(
+    query: IntoVector | MultiVector,
+    queryType?: 'vector' | 'auto',
+  ): VectorQuery<WithDistance<Row>>;
+  /**
+   * Full-text search, which this version does not have.
+   *
+   * @throws {QuiverError} `INVALID_ARGUMENT`, always.
+   */
+  search(query: string, queryType?: string, ftsColumns?: string | string[]): Query<Row>;
+  search(
+    query: string | IntoVector | MultiVector,
+    queryType = 'auto',
+  ): Query<any> | VectorQuery<any> {
+    if (typeof query === 'string' || queryType === 'fts') {
+      throw new QuiverError(
+        'INVALID_ARGUMENT',
+        'search was given a text, but this version of quiverdb has no full-text search and no ' +
+          'embedding functions; pass a vector, or filter with query().where("column LIKE \'%word%\'")',
+      );
+    }
+    oneOf('queryType', queryType as string, ['vector', 'auto']);
+    return this.vectorSearch(query);
+  }
+
+  /** Searches for the rows nearest to a vector: the same as `query().nearestTo(vector)`. */
+  vectorSearch(vector: IntoVector | MultiVector): VectorQuery<WithDistance<Row>> {
+    return this.query().nearestTo(vector);
+  }
+
+  /**
+   * Takes rows by their place, counted from 0 in the order in which they are stored. Places behind
+   * the last row are left out.
+   */
+  takeOffsets(offsets: readonly number[]): TakeQuery<Row> {
+    const places = Float64Array.from(offsets, (offset, i) => {
+      if (Number.isSafeInteger(offset) && offset >= 0) return offset;
+      throw invalid(`offset ${i}`, offset, 'a whole number of at least 0');
+    });
+    return new TakeQuery(this.#native, { offsets: places });
+  }
+
+  /** Takes rows by their id, which `withRowId()` gives. Ids that no row has are left out. */
+  takeRowIds(rowIds: readonly (bigint | number)[]): TakeQuery<Row> {
+    const ids = BigUint64Array.from(rowIds, (id, i) => {
+      const whole = typeof id === 'bigint' || Number.isSafeInteger(id);
+      if (whole && id >= 0 && id <= 0xffff_ffff_ffff_ffffn) return BigInt(id);
+      throw invalid(`row id ${i}`, id, 'a bigint or a whole number of at least 0');
+    });
+    return new TakeQuery(this.#native, { rowIds: ids });
+  }
+
+  /**
+   * Builds an index on a vector column. It resolves when the index is there; rows that are added
+   * later are found without it, by looking at each.
+   *
+   * @throws {QuiverError} `CANCELLED` if `signal` was aborted; nothing is left of the build.
+   *
+   * @example
+   * ```ts
+   * await table.createIndex('vector', {
+   *   config: Index.ivfPq({ numPartitions: 256, numSubVectors: 96 }),
+   *   onProgress: ({ stage, done, total }) => console.log(stage, done, total),
+   *   signal: AbortSignal.timeout(60_000),
+   * });
+   * ```
+   */
+  async createIndex(column: string, options?: IndexOptions): Promise<void> {
+    await buildIndex(this.#native, column, options);
+  }
+
+  /** Removes an index. Searches go on, looking at every row. */
+  async dropIndex(name: string): Promise<void> {
+    await rethrow(this.#native.dropIndex(text('name', name)));
+  }
+
+  /** The table's indexes. */
+  async listIndices(): Promise<IndexConfig[]> {
+    return (await rethrow(this.#native.listIndices())).map(toIndexConfig);
+  }
+
+  /** How an index was built, and how many rows it covers; `undefined` if there is none of that name. */
+  async indexStats(name: string): Promise<IndexStatistics | undefined> {
+    const stats = await rethrow(this.#native.indexStats(text('name', name)));
+    return stats === null ? undefined : toIndexStatistics(stats);
+  }
+}

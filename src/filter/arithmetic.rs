@@ -1,0 +1,350 @@
+//! `+ - * / %` and unary minus: binds their types and runs arrow's checked kernels.
+//!
+//! Whole numbers are computed in 64 bits, and with UInt64 in Decimal128, so that a small column type
+//! does not overflow. Division by zero is null, as in SQLite and MySQL; a result too large is an error.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Scalar};
+use arrow::compute::kernels::{cmp, numeric};
+use arrow::compute::{binary, nullif};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type, IntervalUnit, TimeUnit};
+
+use super::coerce::{bent_number, cast, coerce, decoded, number, widened};
+use super::evaluate::{Value, fold};
+use super::literal::integer_constant;
+use super::node::{Arithmetic, Kind, Node, OnFailure};
+use super::types::{common, describe, is_date_or_timestamp, is_decimal};
+use crate::error::{Error, Result};
+
+/// `left operator right`.
+///
+/// # Errors
+/// [`Error::TypeMismatch`] if the operator does not apply to the types.
+pub(super) fn bind(operator: Arithmetic, left: Node, right: Node, sql: &str) -> Result<Node> {
+    let (left, right) = (decoded(left)?, decoded(right)?);
+    let (left, right) = without_untyped_null(left, right);
+    let (left, right, data_type) = if left.data_type.is_numeric() && right.data_type.is_numeric() {
+        numbers(operator, left, right, sql)?
+    } else {
+        times(operator, left, right, sql)?
+    };
+    let divides = matches!(operator, Arithmetic::Divide | Arithmetic::Remainder);
+    let nullable = left.nullable || right.nullable || divides;
+    let kind = Kind::Arithmetic { operator, left: left.into(), right: right.into(), sql: sql.to_owned() };
+    fold(Node::new(kind, data_type, nullable))
+}
+
+/// `-operand`.
+pub(super) fn bind_negation(operand: Node, sql: &str) -> Result<Node> {
+    if let Kind::Constant { number: Some(number), .. } = &operand.kind {
+        let number = number.negated();
+        let value = number.natural();
+        let data_type = value.data_type().clone();
+        return Ok(Node::new(Kind::Constant { value, number: Some(number) }, data_type, false));
+    }
+    let operand = decoded(operand)?;
+    let target = match &operand.data_type {
+        DataType::Null => DataType::Int64,
+        DataType::Interval(_) | DataType::Duration(_) => operand.data_type.clone(),
+        number if number.is_numeric() => common(number, number_at_least(number)).unwrap_or(DataType::Float64),
+        other => return Err(mismatch("-", other, None, sql)),
+    };
+    let operand = coerce(operand, &target, sql)?;
+    let nullable = operand.nullable;
+    fold(Node::new(Kind::Negate { operand: Box::new(operand), sql: sql.to_owned() }, target, nullable))
+}
+
+fn number_at_least(data_type: &DataType) -> &'static DataType {
+    match data_type {
+        DataType::UInt64 => &DataType::Decimal128(38, 0),
+        _ if data_type.is_integer() => &DataType::Int64,
+        _ if data_type.is_floating() => &DataType::Float32,
+        _ => &DataType::Null,
+    }
+}
+
+fn without_untyped_null(left: Node, right: Node) -> (Node, Node) {
+    let number =
+        |other: &Node| if other.data_type.is_numeric() { other.data_type.clone() } else { DataType::Int64 };
+    match (&left.data_type, &right.data_type) {
+        (DataType::Null, _) => (Node::null(&number(&right)), right),
+        (_, DataType::Null) => {
+            let null = Node::null(&number(&left));
+            (left, null)
+        }
+        _ => (left, right),
+    }
+}
+
+fn numbers(operator: Arithmetic, left: Node, right: Node, sql: &str) -> Result<(Node, Node, DataType)> {
+    let does_not_apply = || mismatch(symbol(operator), &left.data_type, Some(&right.data_type), sql);
+    let target = number_type(&left, &right).ok_or_else(does_not_apply)?;
+    let scales_add_up = matches!(operator, Arithmetic::Multiply | Arithmetic::Divide);
+    let (left_type, right_type) = match &target {
+        DataType::Decimal128(_, scale) if *scale > 0 && scales_add_up => {
+            (own_decimal(&left).unwrap_or(target.clone()), own_decimal(&right).unwrap_or(target.clone()))
+        }
+        _ => (target.clone(), target.clone()),
+    };
+    let (left, right) = (to_number(left, &left_type)?, to_number(right, &right_type)?);
+    let data_type = match &target {
+        DataType::Decimal128(_, scale) if *scale > 0 => decimal_result(operator, &left, &right, sql)?,
+        DataType::Decimal256(..) => decimal_result(operator, &left, &right, sql)?,
+        _ => target,
+    };
+    Ok((left, right, data_type))
+}
+
+/// The decimal type with no more digits after the point than a side has itself.
+fn own_decimal(node: &Node) -> Option<DataType> {
+    let scale = match (&node.data_type, number(node)) {
+        (DataType::Decimal128(_, scale), _) => *scale,
+        (_, Some(number)) => i8::try_from(number.scale()?).ok()?,
+        (integer, None) if integer.is_integer() => 0,
+        _ => return None,
+    };
+    Some(DataType::Decimal128(38, scale))
+}
+
+/// The type both sides are computed in. A literal bends to the other side where it can.
+fn number_type(left: &Node, right: &Node) -> Option<DataType> {
+    let wide = |node: &Node| common(&node.data_type, number_at_least(&node.data_type));
+    let (left_type, right_type) = (wide(left)?, wide(right)?);
+    let bends = |literal: &Node, target: &DataType| {
+        !target.is_null() && number(literal).is_some_and(|number| bent_number(number, target).is_some())
+    };
+    if right.is_constant() && !left.is_constant() && bends(right, &left_type) {
+        return Some(left_type);
+    }
+    if left.is_constant() && !right.is_constant() && bends(left, &right_type) {
+        return Some(right_type);
+    }
+    for (literal, other) in [(right, &left_type), (left, &right_type)] {
+        if is_decimal(other)
+            && let Some(scale) = number(literal).and_then(|number| number.scale())
+        {
+            return common(other, &DataType::Decimal128(38, i8::try_from(scale).ok()?));
+        }
+    }
+    common(&left_type, &right_type)
+}
+
+fn to_number(node: Node, target: &DataType) -> Result<Node> {
+    if let Some(bent) = number(&node).and_then(|number| bent_number(number, target)) {
+        return Ok(bent);
+    }
+    let on_failure = if is_decimal(target) { OnFailure::Error } else { OnFailure::Impossible };
+    cast(node, target.clone(), on_failure, "a decimal operand".to_owned())
+}
+
+/// What arrow's decimal kernels give: the scales add up under multiplication.
+fn decimal_result(operator: Arithmetic, left: &Node, right: &Node, sql: &str) -> Result<DataType> {
+    let one =
+        |node: &Node| integer_constant(1, &node.data_type).ok_or_else(|| Error::internal("not a decimal"));
+    let result = kernel(operator)(&Scalar::new(one(left)?), &Scalar::new(one(right)?));
+    result.map(|result| result.data_type().clone()).map_err(|_| Error::TypeMismatch {
+        sql: sql.to_owned(),
+        reason: "the result has more digits than a decimal can hold; CAST an operand to DOUBLE".to_owned(),
+    })
+}
+
+/// Dates, timestamps and spans of time.
+fn times(operator: Arithmetic, left: Node, right: Node, sql: &str) -> Result<(Node, Node, DataType)> {
+    use Arithmetic::{Add, Subtract};
+    use DataType::*;
+    let unsupported = || mismatch(symbol(operator), &left.data_type, Some(&right.data_type), sql);
+    let is_span = |data_type: &DataType| matches!(data_type, Interval(_) | Duration(_));
+    match (operator, &left.data_type, &right.data_type) {
+        (Add, span, time) if is_span(span) && is_date_or_timestamp(time) => times(Add, right, left, sql),
+        (Add, number, Date32) if number.is_integer() => times(Add, right, left, sql),
+        (Add | Subtract, Date32, number) if number.is_integer() => {
+            Ok((left, widened(right, &Int64)?, Date32))
+        }
+        (Subtract, Date32, Date32) => Ok((left, right, Int64)),
+        (Add | Subtract, Timestamp(unit, _), Interval(_)) => {
+            let naive = Timestamp(*unit, None);
+            Ok((widened(left, &naive)?, right, naive))
+        }
+        (Add | Subtract, Timestamp(unit, _), Duration(_)) => {
+            let (naive, span) = (Timestamp(*unit, None), Duration(*unit));
+            Ok((widened(left, &naive)?, widened(right, &span)?, naive))
+        }
+        (Add | Subtract, Date32 | Date64, Interval(_) | Duration(_)) => {
+            // A span may be hours, so that the sum is a timestamp.
+            let timestamp = widened(left, &Timestamp(TimeUnit::Millisecond, None))?;
+            times(operator, timestamp, right, sql)
+        }
+        (Subtract, a, b) if is_date_or_timestamp(a) && is_date_or_timestamp(b) => {
+            let both = match common(a, b) {
+                Some(Timestamp(unit, _)) => Timestamp(unit, None),
+                _ => Timestamp(TimeUnit::Millisecond, None),
+            };
+            let Timestamp(unit, _) = both else { return Err(unsupported()) };
+            Ok((widened(left, &both)?, widened(right, &both)?, Duration(unit)))
+        }
+        (Subtract, a, Utf8) if is_date_or_timestamp(a) && right.is_constant() => {
+            let right = coerce(right, &left.data_type, sql)?;
+            times(operator, left, right, sql)
+        }
+        (Subtract, Utf8, b) if is_date_or_timestamp(b) && left.is_constant() => {
+            let left = coerce(left, &right.data_type, sql)?;
+            times(operator, left, right, sql)
+        }
+        (Add | Subtract, Interval(IntervalUnit::MonthDayNano), Interval(IntervalUnit::MonthDayNano)) => {
+            let data_type = left.data_type.clone();
+            Ok((left, right, data_type))
+        }
+        (Add | Subtract, Duration(a), Duration(b)) => {
+            let target = common(&Duration(*a), &Duration(*b)).ok_or_else(unsupported)?;
+            Ok((widened(left, &target)?, widened(right, &target)?, target))
+        }
+        _ => Err(unsupported()),
+    }
+}
+
+fn mismatch(symbol: &str, left: &DataType, right: Option<&DataType>, sql: &str) -> Error {
+    let operands = match right {
+        Some(right) => format!("{} and {}", describe(left), describe(right)),
+        None => describe(left),
+    };
+    Error::TypeMismatch {
+        sql: sql.to_owned(),
+        reason: format!(
+            "`{symbol}` does not apply to {operands}; CAST them to numbers, or use || to join strings"
+        ),
+    }
+}
+
+fn symbol(operator: Arithmetic) -> &'static str {
+    match operator {
+        Arithmetic::Add => "+",
+        Arithmetic::Subtract => "-",
+        Arithmetic::Multiply => "*",
+        Arithmetic::Divide => "/",
+        Arithmetic::Remainder => "%",
+    }
+}
+
+type Kernel =
+    fn(&dyn arrow::array::Datum, &dyn arrow::array::Datum) -> Result<ArrayRef, arrow::error::ArrowError>;
+
+fn kernel(operator: Arithmetic) -> Kernel {
+    match operator {
+        Arithmetic::Add => numeric::add,
+        Arithmetic::Subtract => numeric::sub,
+        Arithmetic::Multiply => numeric::mul,
+        Arithmetic::Divide => numeric::div,
+        Arithmetic::Remainder => numeric::rem,
+    }
+}
+
+/// Computes what [`bind`] bound.
+pub(super) fn evaluate(
+    operator: Arithmetic,
+    left: &Value,
+    right: &Value,
+    data_type: &DataType,
+    sql: &str,
+) -> Result<Value> {
+    let right = match operator {
+        Arithmetic::Divide | Arithmetic::Remainder => &right.clone().map(null_for_zero)?,
+        _ => right,
+    };
+    let result = match (left.array().data_type(), right.array().data_type()) {
+        (DataType::Date32, DataType::Int64 | DataType::Date32) => days(operator, left, right, sql)?,
+        (DataType::Decimal128(_, 0), DataType::Decimal128(_, 0)) => whole(operator, left, right, sql)?,
+        _ => kernel(operator)(left, right).map_err(|error| too_large(error, data_type, sql))?,
+    };
+    Ok(Value::like(&[left, right], result))
+}
+
+/// `-value`.
+pub(super) fn negate(value: &ArrayRef, sql: &str) -> Result<ArrayRef> {
+    numeric::neg(value).map_err(|error| too_large(error, value.data_type(), sql))
+}
+
+fn null_for_zero(divisor: &ArrayRef) -> Result<ArrayRef> {
+    let is_zero = match divisor.data_type() {
+        DataType::Float32 => {
+            let values = divisor.as_primitive::<arrow::datatypes::Float32Type>();
+            BooleanArray::from_unary(values, |value| value == 0.0)
+        }
+        DataType::Float64 => {
+            let values = divisor.as_primitive::<arrow::datatypes::Float64Type>();
+            BooleanArray::from_unary(values, |value| value == 0.0)
+        }
+        other => match integer_constant(0, other) {
+            Some(zero) => cmp::eq(divisor, &Scalar::new(zero)).map_err(Error::internal)?,
+            None => return Ok(divisor.clone()),
+        },
+    };
+    nullif(divisor, &is_zero).map_err(Error::internal)
+}
+
+/// Days added to a date, or between two.
+fn days(operator: Arithmetic, left: &Value, right: &Value, sql: &str) -> Result<ArrayRef> {
+    let as_days = |value: &Value| {
+        let stored =
+            if value.array().data_type() == &DataType::Date32 { DataType::Int32 } else { DataType::Int64 };
+        value.clone().map(|array| {
+            let stored = arrow::compute::cast(array, &stored).map_err(Error::internal)?;
+            arrow::compute::cast(&stored, &DataType::Int64).map_err(Error::internal)
+        })
+    };
+    let result = kernel(operator)(&as_days(left)?, &as_days(right)?);
+    let result = result.map_err(|error| too_large(error, &DataType::Date32, sql))?;
+    if right.array().data_type() == &DataType::Date32 {
+        return Ok(result);
+    }
+    let days = result.as_primitive::<Int64Type>();
+    let dates = days.try_unary::<_, Date32Type, _>(|days| {
+        i32::try_from(days).map_err(|_| arrow::error::ArrowError::ArithmeticOverflow(days.to_string()))
+    });
+    Ok(Arc::new(dates.map_err(|error| too_large(error, &DataType::Date32, sql))?))
+}
+
+/// Whole numbers beyond Int64, in 128 bits. arrow's decimal division would add digits.
+fn whole(operator: Arithmetic, left: &Value, right: &Value, sql: &str) -> Result<ArrayRef> {
+    let rows = if left.is_scalar() { right.array().len() } else { left.array().len() };
+    let (left, right) = (left.clone().into_array(rows)?, right.clone().into_array(rows)?);
+    let (left, right) = (left.as_primitive::<Decimal128Type>(), right.as_primitive::<Decimal128Type>());
+    let compute = match operator {
+        Arithmetic::Add => i128::checked_add,
+        Arithmetic::Subtract => i128::checked_sub,
+        Arithmetic::Multiply => i128::checked_mul,
+        Arithmetic::Divide => i128::checked_div,
+        Arithmetic::Remainder => i128::checked_rem,
+    };
+    // Null rows hold anything, zero divisors too; a result that does not exist there does not matter.
+    let overflow = std::cell::Cell::new(false);
+    let nulls = arrow::buffer::NullBuffer::union(left.nulls(), right.nulls());
+    let result: arrow::array::Decimal128Array = binary(left, right, |a, b| {
+        compute(a, b).filter(|result| result.unsigned_abs() < 10u128.pow(38)).unwrap_or(i128::MAX)
+    })
+    .map_err(Error::internal)?;
+    for (row, value) in result.values().iter().enumerate() {
+        if *value == i128::MAX && nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
+            overflow.set(true);
+        }
+    }
+    if overflow.get() {
+        let error = arrow::error::ArrowError::ArithmeticOverflow(String::new());
+        return Err(too_large(error, &DataType::Decimal128(38, 0), sql));
+    }
+    Ok(Arc::new(result.with_precision_and_scale(38, 0).map_err(Error::internal)?))
+}
+
+fn too_large(error: arrow::error::ArrowError, data_type: &DataType, sql: &str) -> Error {
+    match error {
+        arrow::error::ArrowError::ArithmeticOverflow(_) | arrow::error::ArrowError::ComputeError(_) => {
+            Error::TypeMismatch {
+                sql: sql.to_owned(),
+                reason: format!(
+                    "a row's result does not fit into {data_type}; CAST an operand to DOUBLE, or exclude such rows"
+                ),
+            }
+        }
+        other => Error::internal(other),
+    }
+}

@@ -1,0 +1,363 @@
+//! Binds a call to a function's signature, and runs it.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, PrimitiveArray, StringArray,
+    StringBuilder,
+};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Float64Type, Int64Type, TimeUnit};
+
+use super::super::coerce::{cast, coerce, common_type, decoded, text, widened};
+use super::super::evaluate::{Value, fold};
+use super::super::node::{Kind, Node, OnFailure};
+use super::super::parse::invalid;
+use super::super::types::{common, describe, element, is_date_or_timestamp, is_text};
+use super::signature::{Parameter, Signature, Type};
+use super::{Function, Run, date, find, regexp};
+use crate::error::{Error, Result, nearest};
+
+/// The most bytes that one call may write for one batch.
+const BYTES_MAX: usize = 1 << 30;
+
+/// `name(arguments)`.
+///
+/// # Errors
+/// [`Error::UnsupportedSql`] for an unknown function, [`Error::TypeMismatch`] for arguments that do
+/// not fit its signature.
+pub(in super::super) fn bind(name: &str, arguments: Vec<Node>, sql: &str) -> Result<Node> {
+    let Some((function, signature)) = find(name) else { return Err(unknown(name)) };
+    if !signature.takes(arguments.len()) {
+        return Err(Error::TypeMismatch {
+            sql: sql.to_owned(),
+            reason: format!("{} arguments were given to {}", arguments.len(), function.signature),
+        });
+    }
+    let arguments = arguments.into_iter().map(decoded).collect::<Result<Vec<_>>>()?;
+    let number = shared_type(signature, &arguments, &[Type::Number], sql)?;
+    let any = shared_type(signature, &arguments, &[Type::Any, Type::ListOfAny], sql)?;
+    let arguments = arguments
+        .into_iter()
+        .enumerate()
+        .map(|(position, argument)| match signature.parameter(position) {
+            Some(parameter) => fit(argument, parameter, &number, &any, function, sql),
+            None => Ok(argument),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let data_type = returned(signature.returns, &arguments, &number, &any);
+    // Those that skip nulls may still be null, if all arguments are.
+    let nullable = signature.nullable || arguments.iter().any(|argument| argument.nullable);
+    fold(Node::new(Kind::Call { function, arguments, sql: sql.to_owned() }, data_type, nullable))
+}
+
+fn unknown(name: &str) -> Error {
+    const AGGREGATES: &[&str] =
+        &["count", "sum", "avg", "min", "max", "median", "stddev", "array_agg", "string_agg"];
+    let instead = if AGGREGATES.contains(&name.to_lowercase().as_str()) {
+        "it aggregates rows, and a filter looks at one row at a time".to_owned()
+    } else {
+        match nearest(name, super::all().flat_map(|function| function.names.iter().copied())) {
+            Some(name) => format!("did you mean {name}()?"),
+            None => "docs/filters.md lists the functions there are".to_owned(),
+        }
+    };
+    Error::UnsupportedSql { feature: format!("the function {name}()"), instead }
+}
+
+/// The one type of all arguments whose parameters are of `kinds`.
+fn shared_type(signature: &Signature, arguments: &[Node], kinds: &[Type], sql: &str) -> Result<DataType> {
+    let mut single = vec![];
+    let mut in_lists = DataType::Null;
+    for (position, argument) in arguments.iter().enumerate() {
+        let Some(parameter) = signature.parameter(position).filter(|p| kinds.contains(&p.data_type)) else {
+            continue;
+        };
+        match (parameter.data_type, element(&argument.data_type)) {
+            (Type::ListOfAny, Some(item)) => {
+                let item = super::super::types::plain(item);
+                // A list of constants bends to the other list; lists of columns must share a type.
+                in_lists = match common(&in_lists, &item) {
+                    Some(both) if argument.is_constant() && !in_lists.is_null() && in_lists.is_numeric() => {
+                        if both.is_floating() && in_lists.is_floating() {
+                            in_lists
+                        } else {
+                            both
+                        }
+                    }
+                    Some(both) => both,
+                    None => return Err(wrong_argument(argument, "a list of the same type", sql)),
+                };
+            }
+            (Type::ListOfAny, None) if !argument.is_null_constant() => {
+                return Err(wrong_argument(argument, "a list", sql));
+            }
+            (Type::ListOfAny, None) => {}
+            _ => single.push(argument),
+        }
+    }
+    let mut data_type = match in_lists {
+        DataType::Null => common_type(&single, sql)?,
+        of_list => {
+            // The list's element stands for itself among the single values.
+            let witness = Node::new(Kind::Column { index: 0, name: String::new() }, of_list, true);
+            single.push(&witness);
+            common_type(&single, sql)?
+        }
+    };
+    if kinds.contains(&Type::Number) {
+        data_type = match data_type {
+            DataType::Null => DataType::Float64,
+            DataType::UInt64 => DataType::Decimal128(38, 0),
+            integer if integer.is_integer() => DataType::Int64,
+            float if float.is_floating() => DataType::Float64,
+            other => other,
+        };
+    }
+    Ok(data_type)
+}
+
+fn fit(
+    argument: Node,
+    parameter: &Parameter,
+    number: &DataType,
+    any: &DataType,
+    function: &'static Function,
+    sql: &str,
+) -> Result<Node> {
+    let data_type = argument.data_type.clone();
+    let wrong = |expected: &str| {
+        let expected = format!("{expected} for '{}' in {}", parameter.name, function.signature);
+        Err(wrong_argument(&argument, &expected, sql))
+    };
+    match parameter.data_type {
+        Type::Text | Type::Regex | Type::Part => {
+            if !(is_text(&data_type) || data_type.is_null()) {
+                return wrong("a string");
+            }
+            let argument = cast(argument, DataType::Utf8, OnFailure::Error, sql.to_owned())?;
+            check_constant(&argument, parameter.data_type, sql)?;
+            Ok(argument)
+        }
+        Type::Printable if data_type.is_nested() => wrong("a single value"),
+        Type::Printable => cast(argument, DataType::Utf8, OnFailure::Null, sql.to_owned()),
+        Type::Boolean => coerce(argument, &DataType::Boolean, sql),
+        Type::Integer if data_type == DataType::UInt64 => {
+            cast(argument, DataType::Int64, OnFailure::Error, sql.to_owned())
+        }
+        Type::Integer => coerce(argument, &DataType::Int64, sql),
+        Type::Float if data_type.is_numeric() || data_type.is_null() => widened(argument, &DataType::Float64),
+        Type::Float => wrong("a number"),
+        Type::Number if !number.is_numeric() => wrong("a number"),
+        Type::Number => coerce(argument, number, sql),
+        Type::Date => coerce(argument, &DataType::Date32, sql),
+        Type::Timestamp => coerce(argument, &date::TIMESTAMP, sql),
+        Type::Time if is_date_or_timestamp(&data_type) => Ok(argument),
+        Type::Time if is_text(&data_type) && argument.is_constant() => {
+            coerce(argument, &date::TIMESTAMP, sql)
+        }
+        Type::Time if data_type.is_null() => Ok(Node::null(&date::TIMESTAMP)),
+        Type::Time => wrong("a date or timestamp"),
+        Type::Instant if is_date_or_timestamp(&data_type) || is_text(&data_type) => Ok(argument),
+        Type::Instant if data_type.is_numeric() || data_type.is_null() => {
+            widened(argument, &DataType::Float64)
+        }
+        Type::Instant => wrong("a string, a number or a date"),
+        Type::Any => coerce(argument, any, sql),
+        Type::ListOfAny => {
+            let list = DataType::new_list(any.clone(), true);
+            cast(argument, list, OnFailure::Error, sql.to_owned())
+        }
+    }
+}
+
+/// Says at once that a constant is no regular expression or no part of a date.
+fn check_constant(argument: &Node, parameter: Type, sql: &str) -> Result<()> {
+    let Some(text) = text(argument) else { return Ok(()) };
+    match parameter {
+        Type::Regex => regexp::compile(text, "").map(drop).map_err(|reason| invalid(sql, reason)),
+        Type::Part if date::Part::parse(text).is_none() => Err(invalid(sql, date::Part::unknown(text))),
+        _ => Ok(()),
+    }
+}
+
+fn wrong_argument(argument: &Node, expected: &str, sql: &str) -> Error {
+    Error::TypeMismatch {
+        sql: sql.to_owned(),
+        reason: format!("{} was given where {expected} is needed", describe(&argument.data_type)),
+    }
+}
+
+fn returned(returns: Type, arguments: &[Node], number: &DataType, any: &DataType) -> DataType {
+    match returns {
+        Type::Text | Type::Regex | Type::Part | Type::Printable => DataType::Utf8,
+        Type::Boolean => DataType::Boolean,
+        Type::Integer => DataType::Int64,
+        Type::Float => DataType::Float64,
+        Type::Number => number.clone(),
+        Type::Date => DataType::Date32,
+        Type::Timestamp | Type::Instant => DataType::Timestamp(TimeUnit::Microsecond, None),
+        Type::Time => arguments.last().map_or(DataType::Null, |time| time.data_type.clone()),
+        Type::Any => any.clone(),
+        Type::ListOfAny => DataType::new_list(any.clone(), true),
+    }
+}
+
+/// Runs a bound call for `rows` rows.
+pub(in super::super) fn call(
+    function: &Function,
+    values: Vec<Value>,
+    rows: usize,
+    data_type: &DataType,
+    sql: &str,
+) -> Result<Value> {
+    let constant = values.iter().all(Value::is_scalar);
+    let arguments = Arguments { rows: if constant { 1 } else { rows }, values, data_type, sql };
+    let result = match function.run {
+        Run::Text(run) => {
+            let text = arguments.text(0);
+            arguments.build_text(|row, out| {
+                out.push_str(&run(text.get(row)?));
+                Some(())
+            })
+        }
+        Run::TextLength(run) => {
+            let text = arguments.text(0);
+            arguments.build_integers(|row| i64::try_from(run(text.get(row)?)).ok())
+        }
+        Run::TextTest(run) => {
+            let (text, other) = (arguments.text(0), arguments.text(1));
+            arguments.build_booleans(|row| Some(run(text.get(row)?, other.get(row)?)))
+        }
+        Run::Float(run) => {
+            let x = arguments.float(0);
+            arguments.build_floats(|row| Some(run(x.get(row)?)))
+        }
+        Run::Rows(run) => run(&arguments),
+    }?;
+    Ok(if constant { Value::Scalar(result) } else { Value::Array(result) })
+}
+
+/// The arguments of one call over one batch.
+pub(super) struct Arguments<'a> {
+    values: Vec<Value>,
+    rows: usize,
+    /// The type of the result.
+    pub data_type: &'a DataType,
+    sql: &'a str,
+}
+
+impl Arguments<'_> {
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub fn value(&self, position: usize) -> &Value {
+        &self.values[position]
+    }
+
+    /// The argument as an array of all rows.
+    pub fn array(&self, position: usize) -> Result<ArrayRef> {
+        self.values[position].clone().into_array(self.rows)
+    }
+
+    /// A string argument; without values if it was left out.
+    pub fn text(&self, position: usize) -> Texts<'_> {
+        let value = self.values.get(position);
+        Texts { array: value.map(|value| value.array().as_string()), step: step(value) }
+    }
+
+    pub fn integer(&self, position: usize) -> Numbers<'_, Int64Type> {
+        self.numbers(position)
+    }
+
+    pub fn float(&self, position: usize) -> Numbers<'_, Float64Type> {
+        self.numbers(position)
+    }
+
+    fn numbers<T: ArrowPrimitiveType>(&self, position: usize) -> Numbers<'_, T> {
+        let value = self.values.get(position);
+        Numbers { array: value.map(|value| value.array().as_primitive()), step: step(value) }
+    }
+
+    /// A string for each row: what `write` appends, or null.
+    pub fn build_text(&self, mut write: impl FnMut(usize, &mut String) -> Option<()>) -> Result<ArrayRef> {
+        let mut builder = StringBuilder::with_capacity(self.rows, 8 * self.rows);
+        let mut text = String::new();
+        let mut bytes = 0;
+        for row in 0..self.rows {
+            text.clear();
+            let written = write(row, &mut text);
+            bytes += text.len();
+            if bytes > BYTES_MAX {
+                return Err(self.fail("the results are longer than 1 GiB in all"));
+            }
+            builder.append_option(written.map(|()| text.as_str()));
+        }
+        Ok(Arc::new(builder.finish()))
+    }
+
+    pub fn build_integers(&self, value: impl FnMut(usize) -> Option<i64>) -> Result<ArrayRef> {
+        Ok(Arc::new((0..self.rows).map(value).collect::<Int64Array>()))
+    }
+
+    pub fn build_floats(&self, value: impl FnMut(usize) -> Option<f64>) -> Result<ArrayRef> {
+        Ok(Arc::new((0..self.rows).map(value).collect::<Float64Array>()))
+    }
+
+    pub fn build_booleans(&self, value: impl FnMut(usize) -> Option<bool>) -> Result<ArrayRef> {
+        Ok(Arc::new((0..self.rows).map(value).collect::<BooleanArray>()))
+    }
+
+    /// What went wrong with this call.
+    pub fn fail(&self, reason: impl Into<String>) -> Error {
+        Error::TypeMismatch { sql: self.sql.to_owned(), reason: reason.into() }
+    }
+
+    /// A constant that could only now be read and is wrong.
+    pub fn invalid(&self, reason: impl Into<String>) -> Error {
+        invalid(self.sql, reason)
+    }
+}
+
+/// How far to go from row to row: a constant's one row serves all.
+fn step(value: Option<&Value>) -> usize {
+    usize::from(value.is_some_and(|value| !value.is_scalar()))
+}
+
+/// A string for each row.
+pub(super) struct Texts<'a> {
+    array: Option<&'a StringArray>,
+    step: usize,
+}
+
+impl<'a> Texts<'a> {
+    pub fn is_given(&self) -> bool {
+        self.array.is_some()
+    }
+
+    pub fn get(&self, row: usize) -> Option<&'a str> {
+        let (array, row) = (self.array?, row * self.step);
+        array.is_valid(row).then(|| array.value(row))
+    }
+}
+
+/// A number for each row.
+pub(super) struct Numbers<'a, T: ArrowPrimitiveType> {
+    array: Option<&'a PrimitiveArray<T>>,
+    step: usize,
+}
+
+impl<T: ArrowPrimitiveType> Numbers<'_, T> {
+    pub fn is_given(&self) -> bool {
+        self.array.is_some()
+    }
+
+    pub fn get(&self, row: usize) -> Option<T::Native> {
+        let (array, row) = (self.array?, row * self.step);
+        array.is_valid(row).then(|| array.value(row))
+    }
+}

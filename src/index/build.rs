@@ -1,0 +1,76 @@
+//! Building an index into a folder of its own, all or nothing.
+
+use std::fs;
+use std::path::Path;
+
+use super::{IndexConfig, VectorColumn, ivf_flat, ivf_pq};
+use crate::distance::Metric;
+use crate::error::{Error, IoContext, Result};
+use crate::progress::Progress;
+use crate::storage::{FileEntry, NewFiles, files};
+
+/// A finished index: durable, and waiting to be named by a manifest.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// `IVF_PQ` or `IVF_FLAT`.
+    pub kind: &'static str,
+    /// What near means.
+    pub metric: Metric,
+    /// Rows in the index; those without a usable vector are not.
+    pub rows: u64,
+    /// Its files, with paths relative to the table's folder.
+    pub files: Vec<FileEntry>,
+    /// Settings, seconds a stage, sample and partition sizes, and at most one warning.
+    pub details: serde_json::Value,
+}
+
+/// Builds an index of `column` into `folder`, which is `indexes/<uuid>` in the table's folder and must not
+/// exist yet.
+///
+/// Work is spread over the current rayon pool; its number of threads does not change a byte of the result.
+/// Memory is bounded by the training sample, whatever the number of rows.
+///
+/// # Errors
+/// If a setting does not fit the column, if there are too few rows, if the disk refuses, or if `progress`
+/// says to stop. Then the folder is gone again.
+pub fn build(
+    config: &IndexConfig,
+    column: &VectorColumn,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Built> {
+    check_metric(config.metric(), column)?;
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent).at("create", parent)?;
+    }
+    fs::create_dir(folder).at("create", folder)?;
+    let new_files = NewFiles::one(folder);
+    let built = match config {
+        IndexConfig::IvfPq(config) => ivf_pq::build(config, column, folder, progress)?,
+        IndexConfig::IvfFlat(config) => ivf_flat::build(config, column, folder, progress)?,
+    };
+    // The names of the file, of its folder, and of the folder of indexes.
+    for folder in folder.ancestors().take(3).filter(|folder| !folder.as_os_str().is_empty()) {
+        files::sync_folder(folder)?;
+    }
+    progress.check()?;
+    new_files.keep();
+    Ok(built)
+}
+
+fn check_metric(metric: Metric, column: &VectorColumn) -> Result<()> {
+    if metric == Metric::Hamming && column.element() != super::ElementKind::U8 {
+        let expected =
+            format!("column '{}' does not hold vectors of Uint8, which hamming compares", column.name());
+        return Err(Error::invalid("distanceType", metric, expected));
+    }
+    Ok(())
+}
+
+/// The path of a file of an index, relative to the table's folder: `indexes/<uuid>/<name>`.
+pub(super) fn relative_path(folder: &Path, name: &str) -> String {
+    let part = |path: Option<&Path>| {
+        path.and_then(Path::file_name).map(|part| part.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    format!("{}/{}/{name}", part(folder.parent()), part(Some(folder)))
+}

@@ -1,0 +1,246 @@
+//! What can be asked of an index, and what it is when nothing is.
+
+use serde_json::{Value, json};
+
+use crate::distance::Metric;
+use crate::error::{Error, Result};
+
+/// The seed of an index for which none was given: the same rows give the same index.
+pub const SEED_DEFAULT: u64 = 0x5EED;
+
+/// The most iterations of k-means that an index takes if nothing else is asked; they usually end earlier,
+/// when an iteration gains less than a thousandth.
+pub const ITERATIONS_MAX_DEFAULT: u32 = 50;
+
+/// Rows for each partition that an index is trained with, if nothing else is asked.
+pub const SAMPLE_RATE_DEFAULT: u32 = 256;
+
+/// An index to build.
+#[derive(Debug, Clone, PartialEq)]
+pub enum IndexConfig {
+    /// Compressed vectors in partitions.
+    IvfPq(IvfPqConfig),
+    /// Whole vectors in partitions.
+    IvfFlat(IvfFlatConfig),
+}
+
+/// An index of product-quantised residuals.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IvfPqConfig {
+    /// What near means: l2 (the default), cosine or dot.
+    pub metric: Metric,
+    /// How many partitions. Default: the square root of the number of rows.
+    pub partitions: Option<u32>,
+    /// Into how many sub-vectors a vector is cut; divides its dimensions. Default: see
+    /// [`default_sub_vectors`].
+    pub sub_vectors: Option<u32>,
+    /// Bits of a sub-vector's code: 8 (the default) or 4.
+    pub bits: u8,
+    /// Iterations of k-means. Default: [`ITERATIONS_MAX_DEFAULT`].
+    pub iterations_max: u32,
+    /// Training rows for each partition and each codeword. Default: [`SAMPLE_RATE_DEFAULT`].
+    pub sample_rate: u32,
+    /// Where randomness starts. Default: [`SEED_DEFAULT`].
+    pub seed: u64,
+}
+
+impl Default for IvfPqConfig {
+    fn default() -> Self {
+        Self {
+            metric: Metric::L2,
+            partitions: None,
+            sub_vectors: None,
+            bits: 8,
+            iterations_max: ITERATIONS_MAX_DEFAULT,
+            sample_rate: SAMPLE_RATE_DEFAULT,
+            seed: SEED_DEFAULT,
+        }
+    }
+}
+
+/// An index of whole vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IvfFlatConfig {
+    /// What near means: l2 (the default), cosine, dot, or hamming for vectors of Uint8.
+    pub metric: Metric,
+    /// How many partitions. Default: the square root of the number of rows.
+    pub partitions: Option<u32>,
+    /// Iterations of k-means. Default: [`ITERATIONS_MAX_DEFAULT`].
+    pub iterations_max: u32,
+    /// Training rows for each partition. Default: [`SAMPLE_RATE_DEFAULT`].
+    pub sample_rate: u32,
+    /// Where randomness starts. Default: [`SEED_DEFAULT`].
+    pub seed: u64,
+}
+
+impl Default for IvfFlatConfig {
+    fn default() -> Self {
+        Self {
+            metric: Metric::L2,
+            partitions: None,
+            iterations_max: ITERATIONS_MAX_DEFAULT,
+            sample_rate: SAMPLE_RATE_DEFAULT,
+            seed: SEED_DEFAULT,
+        }
+    }
+}
+
+impl IndexConfig {
+    /// `IVF_PQ` or `IVF_FLAT`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::IvfPq(_) => "IVF_PQ",
+            Self::IvfFlat(_) => "IVF_FLAT",
+        }
+    }
+
+    /// What near means.
+    pub fn metric(&self) -> Metric {
+        match self {
+            Self::IvfPq(config) => config.metric,
+            Self::IvfFlat(config) => config.metric,
+        }
+    }
+}
+
+impl IvfPqConfig {
+    /// The number of sub-vectors for vectors of `dim` dimensions.
+    ///
+    /// # Errors
+    /// If a setting has a value that no index can have.
+    pub(crate) fn check(&self, dim: usize) -> Result<usize> {
+        check_training(self.partitions, self.iterations_max, self.sample_rate)?;
+        if self.metric == Metric::Hamming {
+            let expected = "IVF_PQ measures l2, cosine or dot; use IVF_FLAT for hamming";
+            return Err(Error::invalid("distanceType", self.metric, expected));
+        }
+        if ![4, 8].contains(&self.bits) {
+            return Err(Error::invalid("numBits", self.bits, "a code has 8 or 4 bits"));
+        }
+        match self.sub_vectors.map(|asked| asked as usize) {
+            None => Ok(default_sub_vectors(dim)),
+            Some(asked) if asked > 0 && dim.is_multiple_of(asked) => Ok(asked),
+            Some(asked) => Err(Error::invalid("numSubVectors", asked, nearest_divisors(dim, asked))),
+        }
+    }
+
+    /// The settings an index was built with, as `indexStats` shows them.
+    pub(crate) fn settings(&self, partitions: usize, sub_vectors: usize) -> Value {
+        json!({
+            "distanceType": self.metric.name(),
+            "numPartitions": partitions,
+            "numSubVectors": sub_vectors,
+            "numBits": self.bits,
+            "maxIterations": self.iterations_max,
+            "sampleRate": self.sample_rate,
+            "seed": self.seed,
+        })
+    }
+}
+
+impl IvfFlatConfig {
+    /// # Errors
+    /// If a setting has a value that no index can have.
+    pub(crate) fn check(&self) -> Result<()> {
+        check_training(self.partitions, self.iterations_max, self.sample_rate)
+    }
+
+    /// The settings an index was built with, as `indexStats` shows them.
+    pub(crate) fn settings(&self, partitions: usize) -> Value {
+        json!({
+            "distanceType": self.metric.name(),
+            "numPartitions": partitions,
+            "maxIterations": self.iterations_max,
+            "sampleRate": self.sample_rate,
+            "seed": self.seed,
+        })
+    }
+}
+
+/// The sub-vectors of an index for which none were asked: of 16 dimensions each if that divides `dim`, else
+/// of 8, else as near to 8 as a divisor comes.
+pub fn default_sub_vectors(dim: usize) -> usize {
+    for width in [16, 8] {
+        if dim.is_multiple_of(width) {
+            return dim / width;
+        }
+    }
+    let target = dim as f64 / 8.0;
+    let distance = |divisor: usize| (divisor as f64 / target).ln().abs();
+    divisors(dim).min_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap_or(1)
+}
+
+fn check_training(partitions: Option<u32>, iterations_max: u32, sample_rate: u32) -> Result<()> {
+    for (argument, value) in [
+        ("numPartitions", partitions),
+        ("maxIterations", Some(iterations_max)),
+        ("sampleRate", Some(sample_rate)),
+    ] {
+        if value == Some(0) {
+            return Err(Error::invalid(argument, 0, "it must be a positive whole number"));
+        }
+    }
+    Ok(())
+}
+
+fn divisors(dim: usize) -> impl Iterator<Item = usize> {
+    (1..=dim).filter(move |&divisor| dim.is_multiple_of(divisor))
+}
+
+/// What `numSubVectors` could have been: `it must divide the 128 dimensions; the nearest that do are 4 and 8`.
+fn nearest_divisors(dim: usize, asked: usize) -> String {
+    let below = divisors(dim).filter(|&divisor| divisor < asked).max();
+    let above = divisors(dim).find(|&divisor| divisor > asked);
+    let nearest = match (below, above) {
+        (Some(below), Some(above)) => format!("the nearest that do are {below} and {above}"),
+        (one, other) => format!("the nearest that does is {}", one.or(other).unwrap_or(1)),
+    };
+    format!("it must divide the vectors' {dim} dimensions; {nearest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sub_vectors_default_to_sixteen_dimensions_each_else_to_about_eight() {
+        assert_eq!(default_sub_vectors(1536), 96);
+        assert_eq!(default_sub_vectors(128), 8);
+        assert_eq!(default_sub_vectors(8), 1);
+        assert_eq!(default_sub_vectors(100), 10);
+        assert_eq!(default_sub_vectors(3), 1);
+        assert_eq!(default_sub_vectors(1021), 1021);
+    }
+
+    #[test]
+    fn sub_vectors_that_do_not_divide_come_with_the_nearest_that_do() {
+        let config = IvfPqConfig { sub_vectors: Some(5), ..IvfPqConfig::default() };
+
+        assert_eq!(
+            config.check(128).unwrap_err().to_string(),
+            "numSubVectors is 5, but it must divide the vectors' 128 dimensions; the nearest that do are 4 and 8"
+        );
+        let config = IvfPqConfig { sub_vectors: Some(200), ..config };
+        assert_eq!(
+            config.check(128).unwrap_err().to_string(),
+            "numSubVectors is 200, but it must divide the vectors' 128 dimensions; the nearest that does is 128"
+        );
+    }
+
+    #[test]
+    fn what_no_index_can_have_is_an_error_that_names_it() {
+        let wrong = [
+            (IvfPqConfig { bits: 5, ..IvfPqConfig::default() }, "numBits is 5"),
+            (IvfPqConfig { partitions: Some(0), ..IvfPqConfig::default() }, "numPartitions is 0"),
+            (IvfPqConfig { sub_vectors: Some(0), ..IvfPqConfig::default() }, "numSubVectors is 0"),
+            (IvfPqConfig { iterations_max: 0, ..IvfPqConfig::default() }, "maxIterations is 0"),
+            (IvfPqConfig { sample_rate: 0, ..IvfPqConfig::default() }, "sampleRate is 0"),
+            (IvfPqConfig { metric: Metric::Hamming, ..IvfPqConfig::default() }, "distanceType is hamming"),
+        ];
+        for (config, start) in wrong {
+            let error = config.check(16).unwrap_err();
+            assert_eq!(error.code(), "INVALID_ARGUMENT");
+            assert!(error.to_string().starts_with(start), "{error}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Exact search: the distance of every row, or of every row of a set.
+//!
+//! The answer that indexes are measured against, and the one for rows that no index covers.
+
+use std::ops::Range as Rows;
+
+use rayon::prelude::*;
+use roaring::RoaringTreemap;
+
+use super::{Candidate, Range, TopK, VectorChunk, VectorColumn};
+use crate::distance::Query;
+use crate::error::Result;
+use crate::progress::Progress;
+
+/// Rows whose distances are computed before they are looked at: few enough to stay in the first cache.
+const BATCH_ROWS: usize = 256;
+
+/// Bytes of vectors for each task of a search on several threads.
+const TASK_BYTES: usize = 4 << 20;
+
+/// A row set smaller than one row in so many is visited row by row.
+const SPARSE: u64 = 4;
+
+/// What every task of a search looks for.
+#[derive(Clone, Copy)]
+struct Search<'a> {
+    query: &'a Query,
+    range: Range,
+    rows: Option<&'a RoaringTreemap>,
+    progress: &'a Progress,
+}
+
+/// The `k` rows nearest to `query`, nearest first, with their exact distances.
+///
+/// Only rows with ids from `first_row_id` on, in `rows` (if given), and with a distance in `range` count.
+/// Large columns are searched on several threads of the current rayon pool.
+///
+/// # Errors
+/// If `progress` says to stop.
+pub fn search(
+    column: &VectorColumn,
+    query: &Query,
+    k: usize,
+    range: Range,
+    first_row_id: u64,
+    rows: Option<&RoaringTreemap>,
+    progress: &Progress,
+) -> Result<Vec<Candidate>> {
+    progress.check()?;
+    if k == 0 || query.dim() != column.dim() {
+        return Ok(Vec::new());
+    }
+    let search = Search { query, range, rows, progress };
+    let row_bytes = column.dim() * column.element().bytes();
+    let tasks = tasks(column, first_row_id, (TASK_BYTES / row_bytes).max(BATCH_ROWS));
+    let top = if tasks.len() < 2 {
+        let mut top = TopK::new(k);
+        for (chunk, rows) in tasks {
+            search.task(chunk, rows, &mut top)?;
+        }
+        top
+    } else {
+        tasks
+            .into_par_iter()
+            .try_fold(
+                || TopK::new(k),
+                |mut top, (chunk, rows)| search.task(chunk, rows, &mut top).map(|()| top),
+            )
+            .try_reduce(|| TopK::new(k), |left, right| Ok(left.merge(right)))?
+    };
+    Ok(top.into_sorted())
+}
+
+/// The column from a row id on, in pieces of at most `task_rows` rows.
+fn tasks(column: &VectorColumn, first_row_id: u64, task_rows: usize) -> Vec<(&VectorChunk, Rows<usize>)> {
+    let mut tasks = Vec::new();
+    for chunk in column.chunks() {
+        let skipped = first_row_id.saturating_sub(chunk.first_row_id()).min(chunk.rows() as u64) as usize;
+        let starts = (skipped..chunk.rows()).step_by(task_rows);
+        tasks.extend(starts.map(|start| (chunk, start..(start + task_rows).min(chunk.rows()))));
+    }
+    tasks
+}
+
+impl Search<'_> {
+    /// Searches some rows of a chunk: all of them, or those of a sparse row set.
+    fn task(&self, chunk: &VectorChunk, rows: Rows<usize>, top: &mut TopK) -> Result<()> {
+        let Some(set) = self.rows else { return self.stretch(chunk, rows, top) };
+        let ids = chunk.first_row_id() + rows.start as u64..chunk.first_row_id() + rows.end as u64;
+        let members = set.range_cardinality(ids.clone());
+        if members == 0 {
+            return Ok(());
+        }
+        if members > (ids.end - ids.start) / SPARSE {
+            return self.stretch(chunk, rows, top);
+        }
+        let mut members = set.iter();
+        members.advance_to(ids.start);
+        for id in members.take_while(|id| ids.contains(id)) {
+            let row = (id - chunk.first_row_id()) as usize;
+            self.stretch(chunk, row..row + 1, top)?;
+        }
+        Ok(())
+    }
+
+    /// Computes the distances of neighbouring rows and keeps those that match.
+    fn stretch(&self, chunk: &VectorChunk, rows: Rows<usize>, top: &mut TopK) -> Result<()> {
+        let mut distances = [0.0f32; BATCH_ROWS];
+        for start in rows.clone().step_by(BATCH_ROWS) {
+            self.progress.check()?;
+            let end = (start + BATCH_ROWS).min(rows.end);
+            let distances = &mut distances[..end - start];
+            self.query.distances(chunk.vectors().slice(start..end, self.query.dim()), distances);
+            for (row, &distance) in (start..end).zip(&*distances) {
+                if distance <= top.threshold() && self.matches(chunk, row, distance) {
+                    top.push(Candidate { distance, row_id: chunk.first_row_id() + row as u64 });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn matches(&self, chunk: &VectorChunk, row: usize, distance: f32) -> bool {
+        let row_id = chunk.first_row_id() + row as u64;
+        self.range.contains(distance)
+            && !chunk.is_null(row)
+            && self.rows.is_none_or(|rows| rows.contains(row_id))
+    }
+}

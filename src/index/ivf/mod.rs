@@ -1,0 +1,22 @@
+//! Inverted files: what IVF_FLAT and IVF_PQ share.
+//!
+//! Rows are filed by their nearest centroid, and a query looks only into the partitions whose centroids are
+//! near it. `space` turns stored vectors into points, `train` finds the centroids, `assign` streams the
+//! column past them, `runs` sorts what comes of it by partition, `file` is the file it ends up in, `probe`
+//! is the way back.
+
+mod assign;
+mod file;
+mod probe;
+mod report;
+mod runs;
+mod space;
+mod train;
+
+pub(crate) use assign::{Batch, for_each_batch};
+pub(crate) use file::{FileWriter, Header, IndexFile, Sections};
+pub(crate) use probe::{Ranked, Ranking, probe};
+pub(crate) use report::{Stopwatch, report};
+pub(crate) use runs::{Runs, SortedRuns};
+pub(crate) use space::Space;
+pub(crate) use train::{PartitionOptions, Partitioning, subtract, train};

@@ -1,0 +1,147 @@
+//! Which partitions a query looks into, and in which order.
+
+use crate::distance::{Metric, Query, Vectors};
+use crate::error::Result;
+use crate::index::{Found, Probe, TopK};
+use crate::progress::Progress;
+
+/// A partition and how promising it is: the lower the score, the more.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Ranked {
+    pub(crate) score: f32,
+    pub(crate) partition: usize,
+}
+
+/// Partitions in the order of their promise, sorted only as far as they are probed.
+pub(crate) struct Ranking {
+    ranked: Vec<Ranked>,
+    sorted: usize,
+}
+
+impl Ranking {
+    /// Ranks the partitions that have rows.
+    ///
+    /// A score is the squared distance between the centroid and the query point without the mean. For dot it
+    /// is one minus the inner product of the centroid and the query point as it is, because what is near is
+    /// then what lies far out in the query's direction; the mean's own product with the query is the same
+    /// for all partitions.
+    pub(crate) fn new(
+        metric: Metric,
+        query_point: &[f32],
+        mean: &[f32],
+        centroids: &[f32],
+        has_rows: impl Fn(usize) -> bool,
+    ) -> Self {
+        let (metric, mean_weight) = if metric == Metric::Dot { (metric, 0.0) } else { (Metric::L2, 1.0) };
+        let point: Vec<f64> =
+            query_point.iter().zip(mean).map(|(value, mean)| f64::from(value - mean_weight * mean)).collect();
+        let mut scores = vec![0.0; centroids.len() / point.len()];
+        Query::new(metric, &point).distances(Vectors::F32(centroids), &mut scores);
+        let ranked = scores.into_iter().enumerate();
+        let ranked = ranked.filter(|&(partition, _)| has_rows(partition));
+        let ranked = ranked.map(|(partition, score)| Ranked { score, partition }).collect();
+        Self { ranked, sorted: 0 }
+    }
+
+    /// How many partitions there are to probe.
+    pub(crate) fn len(&self) -> usize {
+        self.ranked.len()
+    }
+
+    /// The partition at a place in the order, 0 being the most promising.
+    pub(crate) fn get(&mut self, place: usize, ahead: usize) -> Option<Ranked> {
+        if place >= self.sorted && place < self.ranked.len() {
+            self.sort(place + ahead.max(1));
+        }
+        self.ranked.get(place).copied()
+    }
+
+    /// Sorts on until at least `count` places are right.
+    fn sort(&mut self, count: usize) {
+        let order = |a: &Ranked, b: &Ranked| a.score.total_cmp(&b.score).then(a.partition.cmp(&b.partition));
+        let rest = &mut self.ranked[self.sorted..];
+        let wanted = (count - self.sorted).min(rest.len());
+        if wanted < rest.len() {
+            rest.select_nth_unstable_by(wanted, order);
+        }
+        rest[..wanted].sort_unstable_by(order);
+        self.sorted += wanted;
+    }
+}
+
+/// Probes partitions in order: at least `probes_min`, then on to `probes_max` while there are too few
+/// candidates. `scan` offers a partition's rows to the candidates and returns how many rows it looked at.
+pub(crate) fn probe(
+    ranking: &mut Ranking,
+    probe: &Probe<'_>,
+    exact: bool,
+    progress: &Progress,
+    mut scan: impl FnMut(Ranked, &mut TopK) -> u64,
+) -> Result<Found> {
+    let mut top = TopK::new(probe.candidates);
+    let mut found = Found { candidates: Vec::new(), exact, partitions_searched: 0, rows_scanned: 0 };
+    let probes_max = probe.probes_max.unwrap_or(usize::MAX).max(probe.probes_min).min(ranking.len());
+    while found.partitions_searched < probes_max {
+        let place = found.partitions_searched;
+        if place >= probe.probes_min && top.len() >= probe.candidates {
+            break;
+        }
+        progress.check()?;
+        let Some(ranked) = ranking.get(place, probe.probes_min) else { break };
+        found.rows_scanned += scan(ranked, &mut top);
+        found.partitions_searched += 1;
+    }
+    found.candidates = top.into_sorted();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Candidate;
+
+    fn ranking() -> Ranking {
+        let centroids = [5.0, 1.0, 4.0, 1.0, 3.0, 2.0];
+        Ranking::new(Metric::L2, &[2.0], &[2.0], &centroids, |partition| partition != 4)
+    }
+
+    #[test]
+    fn partitions_come_nearest_first_however_far_they_are_sorted_ahead() {
+        for ahead in [0, 1, 2, 5, 100] {
+            let mut ranking = ranking();
+            let order: Vec<usize> = (0..5).map(|p| ranking.get(p, ahead).unwrap().partition).collect();
+            assert_eq!(order, [1, 3, 5, 2, 0], "{ahead} ahead");
+            assert_eq!(ranking.get(5, ahead), None);
+        }
+    }
+
+    #[test]
+    fn for_dot_partitions_far_out_in_the_direction_of_the_query_come_first() {
+        let mut ranking = Ranking::new(Metric::Dot, &[1.0], &[7.0], &[0.5, 10.0, -3.0], |_| true);
+
+        assert_eq!(ranking.get(0, 1).unwrap().partition, 1);
+        assert_eq!(ranking.get(2, 1).unwrap().partition, 2);
+    }
+
+    /// Probes with one candidate in each of the last two partitions of the order.
+    fn searched(candidates: usize, probes_min: usize, probes_max: Option<usize>) -> usize {
+        let settings = Probe { candidates, probes_min, probes_max, rows: None };
+        let scan = |ranked: Ranked, top: &mut TopK| {
+            if ranked.score >= 16.0 {
+                top.push(Candidate { distance: ranked.score, row_id: 0 });
+            }
+            1
+        };
+        probe(&mut ranking(), &settings, false, &Progress::none(), scan).unwrap().partitions_searched
+    }
+
+    #[test]
+    fn probing_goes_on_while_there_are_too_few_candidates() {
+        assert_eq!(searched(1, 1, None), 4);
+        assert_eq!(searched(2, 1, None), 5);
+        assert_eq!(searched(3, 1, None), 5);
+        assert_eq!(searched(1, 1, Some(2)), 2);
+        assert_eq!(searched(1, 5, Some(5)), 5);
+        assert_eq!(searched(1, 3, Some(1)), 3);
+    }
+}

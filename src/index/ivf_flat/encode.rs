@@ -1,0 +1,60 @@
+//! Filing every row: one streamed pass over the column.
+
+use std::path::Path;
+
+use crate::distance::Vectors;
+use crate::error::Result;
+use crate::index::VectorColumn;
+use crate::index::ivf::{Partitioning, Runs, SortedRuns, Space, for_each_batch};
+use crate::progress::Progress;
+
+/// A row on its way to its partition: `row_id u64 | vector`, the vector as the column stores it.
+pub(super) struct Record;
+
+impl Record {
+    const VECTOR_AT: usize = 8;
+
+    /// Bytes of a record.
+    pub(super) fn bytes(vector_bytes: usize) -> usize {
+        Self::VECTOR_AT + vector_bytes
+    }
+
+    /// Row id and vector of a record.
+    pub(super) fn read(record: &[u8]) -> (u64, &[u8]) {
+        (bytemuck::pod_read_unaligned(&record[..8]), &record[Self::VECTOR_AT..])
+    }
+}
+
+/// Sorts the column's rows by partition.
+pub(super) fn encode(
+    partitioning: &Partitioning,
+    column: &VectorColumn,
+    space: &Space,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<SortedRuns> {
+    let vector_bytes = column.dim() * column.element().bytes();
+    let mut runs = Runs::new(folder, partitioning.centroids.len(), Record::bytes(vector_bytes));
+    for_each_batch(column, space, partitioning, 0, progress, |batch| {
+        let vectors = bytes(batch.vectors);
+        for ((&row, &row_id), &label) in batch.rows.iter().zip(&batch.row_ids).zip(&batch.labels) {
+            runs.push(label, |record| {
+                record[..8].copy_from_slice(&row_id.to_le_bytes());
+                record[8..].copy_from_slice(&vectors[row * vector_bytes..(row + 1) * vector_bytes]);
+            })?;
+        }
+        Ok(())
+    })?;
+    runs.finish()
+}
+
+/// The bytes that vectors are stored as.
+fn bytes(vectors: Vectors<'_>) -> &[u8] {
+    match vectors {
+        Vectors::F16(values) => bytemuck::cast_slice(values),
+        Vectors::F32(values) => bytemuck::cast_slice(values),
+        Vectors::F64(values) => bytemuck::cast_slice(values),
+        Vectors::U8(values) => values,
+        Vectors::I8(values) => bytemuck::cast_slice(values),
+    }
+}

@@ -1,0 +1,65 @@
+//! IVF_FLAT: partitions of whole vectors.
+//!
+//! The partitions of IVF_PQ with the vectors themselves inside: nothing is estimated, a query is exact
+//! within the partitions it probes, and the index is as large as the column.
+
+mod encode;
+mod file;
+mod search;
+
+use std::path::Path;
+
+use super::VectorColumn;
+use super::build::{Built, relative_path};
+use super::config::IvfFlatConfig;
+use super::ivf::{PartitionOptions, Space, Stopwatch, report, train};
+use crate::error::Result;
+use crate::progress::Progress;
+
+pub(crate) use search::IvfFlat;
+
+/// The name of the one file.
+const FILE_NAME: &str = "ivf_flat.idx";
+
+/// Builds the index in `folder`, which exists and is empty.
+pub(crate) fn build(
+    config: &IvfFlatConfig,
+    column: &VectorColumn,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Built> {
+    config.check()?;
+    let space = Space { metric: config.metric, vector_dim: column.dim() };
+    let mut stopwatch = Stopwatch::start();
+
+    let options = PartitionOptions {
+        partitions: config.partitions,
+        iterations_max: config.iterations_max,
+        sample_rate: config.sample_rate,
+        sample_rows_min: 0,
+        seed: config.seed,
+    };
+    let mut partitioning = train(column, &space, &options, &mut stopwatch, progress)?;
+    let sample = std::mem::take(&mut partitioning.sample);
+    let mut encoded = encode::encode(&partitioning, column, &space, folder, progress)?;
+    stopwatch.lap("encode");
+    let path = folder.join(FILE_NAME);
+    let name = relative_path(folder, FILE_NAME);
+    let entry = file::write(&path, name, &partitioning, column, config.metric, &mut encoded, progress)?;
+    stopwatch.lap("write");
+
+    let rows = encoded.rows();
+    Ok(Built {
+        kind: "IVF_FLAT",
+        metric: config.metric,
+        rows: rows.iter().sum(),
+        files: vec![entry],
+        details: report(
+            config.settings(rows.len()),
+            stopwatch,
+            column.row_count(),
+            sample.len() / space.dim(),
+            rows,
+        ),
+    })
+}

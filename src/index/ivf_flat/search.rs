@@ -1,0 +1,89 @@
+//! Exact distances within the probed partitions.
+
+use std::path::Path;
+
+use roaring::RoaringTreemap;
+
+use super::file;
+use crate::distance::{Metric, Query, Vectors};
+use crate::error::{Error, Result};
+use crate::index::ivf::{IndexFile, Ranked, Ranking, Space, probe};
+use crate::index::{Candidate, ElementKind, Found, Probe, TopK};
+use crate::progress::Progress;
+
+/// Rows whose distances are computed before they are looked at.
+const BATCH_ROWS: usize = 256;
+
+/// An open IVF_FLAT index.
+pub(crate) struct IvfFlat {
+    file: IndexFile,
+    space: Space,
+    element: ElementKind,
+}
+
+impl IvfFlat {
+    /// Maps and checks the file, which has so many bytes.
+    pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self> {
+        let file = IndexFile::open(path, bytes, file::MAGIC, file::extent_bytes)?;
+        let unknown = || Error::corrupted(path, "its shapes are none that an IVF_FLAT index has");
+        let metric = file.header().metric().ok_or_else(unknown)?;
+        let element = file.header().element().ok_or_else(unknown)?;
+        let space = Space { metric, vector_dim: file.header().dim as usize };
+        Ok(Self { file, space, element })
+    }
+
+    pub(crate) fn metric(&self) -> Metric {
+        self.space.metric
+    }
+
+    pub(crate) fn file(&self) -> &IndexFile {
+        &self.file
+    }
+
+    /// See [`crate::index::VectorIndex::search`].
+    pub(crate) fn search(&self, query: &Query, settings: &Probe<'_>, progress: &Progress) -> Result<Found> {
+        let Some(point) = self.space.query_point(query) else { return Ok(Found::nothing(true)) };
+        let directory = self.file.directory();
+        let has_rows = |partition: usize| directory[partition].rows > 0;
+        let mut ranking =
+            Ranking::new(self.metric(), &point, self.file.mean(), self.file.centroids(), has_rows);
+        probe(&mut ranking, settings, true, progress, |ranked, top| {
+            self.scan(ranked, query, settings.rows, top)
+        })
+    }
+
+    /// Offers the rows of a partition to `top`; returns how many there are.
+    fn scan(&self, ranked: Ranked, query: &Query, filter: Option<&RoaringTreemap>, top: &mut TopK) -> u64 {
+        let rows = self.file.directory()[ranked.partition].rows as usize;
+        let (vectors, row_ids) = self.extent(ranked.partition, rows);
+        let mut distances = [0.0; BATCH_ROWS];
+        for (batch, row_ids) in row_ids.chunks(BATCH_ROWS).enumerate() {
+            let start = batch * BATCH_ROWS;
+            let distances = &mut distances[..row_ids.len()];
+            query.distances(vectors.slice(start..start + row_ids.len(), self.space.vector_dim), distances);
+            for (&distance, &row_id) in distances.iter().zip(row_ids) {
+                let near = distance <= top.threshold();
+                if near && filter.is_none_or(|rows| rows.contains(row_id)) {
+                    top.push(Candidate { distance, row_id });
+                }
+            }
+        }
+        rows as u64
+    }
+
+    /// The vectors and the row ids of a partition.
+    fn extent(&self, partition: usize, rows: usize) -> (Vectors<'_>, &[u64]) {
+        let bytes = rows * self.space.vector_dim * self.element.bytes();
+        let extent = self.file.extent(partition);
+        let ids_at = bytes.next_multiple_of(size_of::<u64>());
+        let vectors = &extent[..bytes];
+        let vectors = match self.element {
+            ElementKind::F16 => Vectors::F16(bytemuck::cast_slice(vectors)),
+            ElementKind::F32 => Vectors::F32(bytemuck::cast_slice(vectors)),
+            ElementKind::F64 => Vectors::F64(bytemuck::cast_slice(vectors)),
+            ElementKind::U8 => Vectors::U8(vectors),
+            ElementKind::I8 => Vectors::I8(bytemuck::cast_slice(vectors)),
+        };
+        (vectors, bytemuck::cast_slice(&extent[ids_at..ids_at + rows * size_of::<u64>()]))
+    }
+}

@@ -1,0 +1,57 @@
+//! IVF_PQ: partitions of rows, each row compressed to a short code.
+//!
+//! In the order of the algorithm: `train` finds partitions and codebook, `encode` compresses every row,
+//! `file` lays the codes out, `search` estimates distances from them. `estimate` is the algebra that the
+//! last three share; `codebook` and `scan` do the arithmetic.
+
+pub mod codebook;
+mod encode;
+mod estimate;
+mod file;
+pub mod scan;
+mod search;
+mod train;
+
+use std::path::Path;
+
+use super::VectorColumn;
+use super::build::{Built, relative_path};
+use super::config::IvfPqConfig;
+use super::ivf::{Space, Stopwatch, report};
+use crate::error::Result;
+use crate::progress::Progress;
+
+pub(crate) use search::IvfPq;
+
+/// The name of the one file.
+const FILE_NAME: &str = "ivf_pq.idx";
+
+/// Builds the index in `folder`, which exists and is empty.
+pub(crate) fn build(
+    config: &IvfPqConfig,
+    column: &VectorColumn,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Built> {
+    let sub_vectors = config.check(column.dim())?;
+    let space = Space { metric: config.metric, vector_dim: column.dim() };
+    let mut stopwatch = Stopwatch::start();
+
+    let trained = train::train(config, sub_vectors, column, &space, &mut stopwatch, progress)?;
+    let mut encoded = encode::encode(&trained, column, &space, folder, progress)?;
+    stopwatch.lap("encode");
+    let path = folder.join(FILE_NAME);
+    let name = relative_path(folder, FILE_NAME);
+    let entry = file::write(&path, name, &trained, column, config.metric, &mut encoded, progress)?;
+    stopwatch.lap("write");
+
+    let rows = encoded.rows();
+    let settings = config.settings(rows.len(), sub_vectors);
+    Ok(Built {
+        kind: "IVF_PQ",
+        metric: config.metric,
+        rows: rows.iter().sum(),
+        files: vec![entry],
+        details: report(settings, stopwatch, column.row_count(), trained.sample_rows, rows),
+    })
+}

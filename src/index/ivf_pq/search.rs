@@ -1,0 +1,118 @@
+//! Estimating distances from codes: one table for the query, then one scan for each probed partition.
+
+use std::path::Path;
+
+use roaring::RoaringTreemap;
+
+use super::codebook::Codebook;
+use super::estimate::QueryTerms;
+use super::file;
+use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable};
+use crate::distance::{Metric, Query};
+use crate::error::{Error, Result};
+use crate::index::ivf::{IndexFile, Ranked, Ranking, Space, probe};
+use crate::index::{Candidate, Found, Probe, TopK};
+use crate::progress::Progress;
+
+/// An open IVF_PQ index.
+pub(crate) struct IvfPq {
+    file: IndexFile,
+    space: Space,
+    layout: BlockLayout,
+    codebook: Codebook,
+}
+
+impl IvfPq {
+    /// Maps and checks the file, which has so many bytes.
+    pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self> {
+        let file = IndexFile::open(path, bytes, file::MAGIC, |header, rows| {
+            file::extent_bytes(file::layout(header)?, rows)
+        })?;
+        let unknown = || Error::corrupted(path, "its shapes are none that an IVF_PQ index has");
+        let layout = file::layout(file.header()).ok_or_else(unknown)?;
+        let metric = file.header().metric().ok_or_else(unknown)?;
+        let space = Space { metric, vector_dim: file.header().dim as usize };
+        let codebook =
+            Codebook::from_parts(file.codebook().to_vec(), space.dim(), layout.sub_vectors, layout.bits);
+        Ok(Self { file, space, layout, codebook })
+    }
+
+    pub(crate) fn metric(&self) -> Metric {
+        self.space.metric
+    }
+
+    pub(crate) fn file(&self) -> &IndexFile {
+        &self.file
+    }
+
+    /// See [`crate::index::VectorIndex::search`].
+    pub(crate) fn search(&self, query: &Query, settings: &Probe<'_>, progress: &Progress) -> Result<Found> {
+        let Some(point) = self.space.query_point(query) else { return Ok(Found::nothing(false)) };
+        let directory = self.file.directory();
+        let (mean, centroids) = (self.file.mean(), self.file.centroids());
+        let has_rows = |partition: usize| directory[partition].rows > 0;
+        let mut ranking = Ranking::new(self.metric(), &point, mean, centroids, has_rows);
+        let Some(first) = ranking.get(0, settings.probes_min) else { return Ok(Found::nothing(false)) };
+
+        let terms = QueryTerms::new(self.metric(), point, mean, self.centroid(first.partition));
+        let mut products = vec![0.0; self.layout.sub_vectors * self.layout.codewords()];
+        self.codebook.inner_products(&terms.table_point, &mut products);
+        let scan =
+            Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows: settings.rows };
+        let mut found =
+            probe(&mut ranking, settings, false, progress, |ranked, top| scan.partition(ranked, top))?;
+        if self.metric() != Metric::Dot {
+            // An estimate may fall below what a distance can be.
+            found
+                .candidates
+                .iter_mut()
+                .for_each(|candidate| candidate.distance = candidate.distance.max(0.0));
+        }
+        Ok(found)
+    }
+
+    fn centroid(&self, partition: usize) -> &[f32] {
+        let dim = self.space.dim();
+        &self.file.centroids()[partition * dim..(partition + 1) * dim]
+    }
+}
+
+/// One query's way through the partitions.
+struct Scan<'a> {
+    index: &'a IvfPq,
+    table: ScanTable,
+    terms: QueryTerms,
+    rows: Option<&'a RoaringTreemap>,
+}
+
+impl Scan<'_> {
+    /// Offers the rows of a partition to `top`; returns how many there are.
+    fn partition(&self, ranked: Ranked, top: &mut TopK) -> u64 {
+        let rows = self.index.file.directory()[ranked.partition].rows;
+        let extent = self.index.file.extent(ranked.partition);
+        let block_bytes = self.index.layout.bytes();
+        let (blocks, row_ids) = extent.split_at(self.index.layout.blocks(rows as usize) * block_bytes);
+        let row_ids: &[u64] = bytemuck::cast_slice(&row_ids[..rows as usize * size_of::<u64>()]);
+        let base = self.terms.base(ranked.score, self.index.centroid(ranked.partition));
+        for (block, row_ids) in blocks.chunks_exact(block_bytes).zip(row_ids.chunks(BLOCK_ROWS)) {
+            self.block(block, row_ids, base, top);
+        }
+        rows
+    }
+
+    #[inline]
+    fn block(&self, block: &[u8], row_ids: &[u64], base: f32, top: &mut TopK) {
+        // The next number up, so that a row as far as the worst one kept passes and can win by its id.
+        let threshold = (top.threshold() / self.terms.unit).next_up();
+        let mut estimates = [0.0; BLOCK_ROWS];
+        let mut passed = self.table.scan(block, base, self.terms.factor, threshold, &mut estimates);
+        while passed != 0 {
+            let row = passed.trailing_zeros() as usize;
+            passed &= passed - 1;
+            let Some(&row_id) = row_ids.get(row) else { break };
+            if self.rows.is_none_or(|rows| rows.contains(row_id)) {
+                top.push(Candidate { distance: self.terms.unit * estimates[row], row_id });
+            }
+        }
+    }
+}

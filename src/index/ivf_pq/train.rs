@@ -1,0 +1,97 @@
+//! Finding the partitions, and a codebook for what the centroids leave of the rows.
+
+use rayon::prelude::*;
+
+use super::codebook::Codebook;
+use super::scan::BlockLayout;
+use crate::error::Result;
+use crate::index::VectorColumn;
+use crate::index::config::IvfPqConfig;
+use crate::index::ivf::{
+    PartitionOptions, Partitioning, Space, Stopwatch, subtract, train as train_partitions,
+};
+use crate::progress::Progress;
+
+/// Rows to train the codebook with for each codeword, if the sample rate is lower.
+const ROWS_PER_CODEWORD_MIN: usize = 64;
+
+/// All that is learned from the rows.
+pub(super) struct Trained {
+    /// The partitions; their sample is used up.
+    pub(super) partitioning: Partitioning,
+    pub(super) codebook: Codebook,
+    pub(super) layout: BlockLayout,
+    /// Rows that the partitions were trained with.
+    pub(super) sample_rows: usize,
+}
+
+/// Trains the partitions, then the codebook on the residuals of the same sample.
+pub(super) fn train(
+    config: &IvfPqConfig,
+    sub_vectors: usize,
+    column: &VectorColumn,
+    space: &Space,
+    stopwatch: &mut Stopwatch,
+    progress: &Progress,
+) -> Result<Trained> {
+    let codebook_rows = (config.sample_rate as usize).max(ROWS_PER_CODEWORD_MIN) << config.bits;
+    let options = PartitionOptions {
+        partitions: config.partitions,
+        iterations_max: config.iterations_max,
+        sample_rate: config.sample_rate,
+        sample_rows_min: codebook_rows,
+        seed: config.seed,
+    };
+    let mut partitioning = train_partitions(column, space, &options, stopwatch, progress)?;
+    let dim = space.dim();
+    let sample = std::mem::take(&mut partitioning.sample);
+    let sample_rows = sample.len() / dim;
+    let residuals = residuals(&partitioning, thin(sample, dim, codebook_rows), dim);
+    let on_step = |done, total| progress.step("train codebooks", done, total);
+    let iterations_max = config.iterations_max as usize;
+    let codebook =
+        Codebook::train(&residuals, dim, sub_vectors, config.bits, iterations_max, config.seed, &on_step)?;
+    stopwatch.lap("train codebooks");
+    Ok(Trained {
+        partitioning,
+        codebook,
+        layout: BlockLayout { sub_vectors, bits: config.bits },
+        sample_rows,
+    })
+}
+
+/// At most `wanted` of the points, evenly spread.
+fn thin(mut points: Vec<f32>, dim: usize, wanted: usize) -> Vec<f32> {
+    let rows = points.len() / dim;
+    if rows > wanted {
+        for kept in 0..wanted {
+            let row = (kept as u128 * rows as u128 / wanted as u128) as usize;
+            points.copy_within(row * dim..(row + 1) * dim, kept * dim);
+        }
+        points.truncate(wanted * dim);
+    }
+    points
+}
+
+/// What is left of points when their centroids are subtracted.
+fn residuals(partitioning: &Partitioning, mut points: Vec<f32>, dim: usize) -> Vec<f32> {
+    let mut labels = vec![0; points.len() / dim];
+    partitioning.centroids.nearest(&points, &mut labels);
+    points.par_chunks_mut(dim).with_min_len(64).zip(labels).for_each(|(point, label)| {
+        subtract(point, partitioning.centroids.row(label as usize));
+    });
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_keeps_rows_whole_and_spread() {
+        let points = (0..20).map(|i| i as f32).collect();
+
+        assert_eq!(thin(points, 2, 4), [0.0, 1.0, 4.0, 5.0, 10.0, 11.0, 14.0, 15.0]);
+        assert_eq!(thin(vec![1.0, 2.0], 2, 4), [1.0, 2.0]);
+    }
+}

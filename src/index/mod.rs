@@ -1,0 +1,26 @@
+//! Finding near rows without reading all of them.
+//!
+//! `flat` reads all of them; the answer the others are measured against. `ivf_pq` and `ivf_flat` file rows by
+//! their nearest centroid (what they share is in `ivf`) and look only where the query is near. Every file of
+//! theirs is written once, by [`build`], and read in place, by [`VectorIndex`].
+
+mod build;
+mod column;
+mod config;
+pub mod flat;
+mod ivf;
+mod ivf_flat;
+pub mod ivf_pq;
+mod search;
+#[cfg(test)]
+mod tests;
+mod top_k;
+
+pub use build::{Built, build};
+pub use column::{ElementKind, VectorChunk, VectorColumn};
+pub use config::{
+    ITERATIONS_MAX_DEFAULT, IndexConfig, IvfFlatConfig, IvfPqConfig, SAMPLE_RATE_DEFAULT, SEED_DEFAULT,
+    default_sub_vectors,
+};
+pub use search::{Found, Probe, Range, VectorIndex};
+pub use top_k::{Candidate, TopK};

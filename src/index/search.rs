@@ -1,0 +1,173 @@
+//! One index, opened: what every kind of index answers.
+
+use std::path::Path;
+
+use roaring::RoaringTreemap;
+
+use super::Candidate;
+use super::ivf::IndexFile;
+use super::ivf_flat::IvfFlat;
+use super::ivf_pq::IvfPq;
+use crate::distance::{Metric, Query};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::storage::IndexEntry;
+
+/// Distances that count: `[lower, upper)`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Range {
+    /// The least distance that counts.
+    pub lower: Option<f32>,
+    /// The least distance that no longer counts.
+    pub upper: Option<f32>,
+}
+
+impl Range {
+    /// Whether a distance counts. NaN never does if there is a bound.
+    pub fn contains(&self, distance: f32) -> bool {
+        self.lower.is_none_or(|lower| distance >= lower) && self.upper.is_none_or(|upper| distance < upper)
+    }
+}
+
+/// How far to look for candidates.
+#[derive(Debug, Clone, Copy)]
+pub struct Probe<'a> {
+    /// How many candidates are wanted.
+    pub candidates: usize,
+    /// Partitions to search in any case.
+    pub probes_min: usize,
+    /// Partitions to search at most while there are fewer candidates than wanted; `None` for all.
+    pub probes_max: Option<usize>,
+    /// Rows that count; `None` for all.
+    pub rows: Option<&'a RoaringTreemap>,
+}
+
+/// The candidates of one query, and what finding them took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Nearest first, with distances on the metric's scale.
+    pub candidates: Vec<Candidate>,
+    /// Whether the distances are exact; if not, they are estimates to be recomputed from the vectors.
+    pub exact: bool,
+    /// Partitions searched; empty ones are passed over and do not count.
+    pub partitions_searched: usize,
+    /// Rows whose distances were computed or estimated.
+    pub rows_scanned: u64,
+}
+
+/// An index of one column, mapped from its file and ready for any number of queries at once.
+pub struct VectorIndex {
+    column: String,
+    kind: Kind,
+}
+
+enum Kind {
+    IvfPq(IvfPq),
+    IvfFlat(IvfFlat),
+}
+
+impl VectorIndex {
+    /// Opens the index that `entry` describes; `folder` is the table's folder.
+    ///
+    /// # Errors
+    /// If a file is missing or does not match its checksums. Partitions are read, and checked, when they
+    /// are searched; [`VectorIndex::verify`] checks them all.
+    pub fn open(folder: &Path, entry: &IndexEntry) -> Result<Self> {
+        let [file] = entry.files.as_slice() else {
+            let reason = format!("index '{}' has {} files instead of 1", entry.name, entry.files.len());
+            return Err(Error::corrupted(folder, reason));
+        };
+        let path = file.locate(folder);
+        let kind = match entry.kind.as_str() {
+            "IVF_PQ" => Kind::IvfPq(IvfPq::open(&path, file.bytes)?),
+            "IVF_FLAT" => Kind::IvfFlat(IvfFlat::open(&path, file.bytes)?),
+            other => return Err(Error::corrupted(&path, format!("no index is of the kind {other}"))),
+        };
+        Ok(Self { column: entry.column.clone(), kind })
+    }
+
+    /// `IVF_PQ` or `IVF_FLAT`.
+    pub fn kind(&self) -> &'static str {
+        match &self.kind {
+            Kind::IvfPq(_) => "IVF_PQ",
+            Kind::IvfFlat(_) => "IVF_FLAT",
+        }
+    }
+
+    /// What near means to this index.
+    pub fn metric(&self) -> Metric {
+        match &self.kind {
+            Kind::IvfPq(index) => index.metric(),
+            Kind::IvfFlat(index) => index.metric(),
+        }
+    }
+
+    /// Dimensions of the vectors.
+    pub fn dim(&self) -> usize {
+        self.file().header().dim as usize
+    }
+
+    /// How many partitions there are, empty ones included.
+    pub fn partitions(&self) -> usize {
+        self.file().header().partitions as usize
+    }
+
+    /// Rows in the index.
+    pub fn rows(&self) -> u64 {
+        self.file().header().rows
+    }
+
+    /// Finds candidates for the rows nearest to `query`, on this thread.
+    ///
+    /// # Errors
+    /// If the query has other dimensions or another metric than the index, or if `progress` says to stop.
+    pub fn search(&self, query: &Query, probe: &Probe<'_>, progress: &Progress) -> Result<Found> {
+        if query.dim() != self.dim() {
+            let (expected, actual) = (self.dim(), query.dim());
+            return Err(Error::DimensionMismatch { column: self.column.clone(), expected, actual });
+        }
+        if query.metric() != self.metric() {
+            let expected = format!("the index was built for {}", self.metric());
+            return Err(Error::invalid("distanceType", query.metric(), expected));
+        }
+        match &self.kind {
+            Kind::IvfPq(index) => index.search(query, probe, progress),
+            Kind::IvfFlat(index) => index.search(query, probe, progress),
+        }
+    }
+
+    /// Reads the whole index and compares it with its checksums.
+    ///
+    /// # Errors
+    /// If a byte of it is not what was written.
+    pub fn verify(&self) -> Result<()> {
+        self.file().verify()
+    }
+
+    fn file(&self) -> &IndexFile {
+        match &self.kind {
+            Kind::IvfPq(index) => index.file(),
+            Kind::IvfFlat(index) => index.file(),
+        }
+    }
+}
+
+impl Found {
+    /// What a search finds that has nowhere to look.
+    pub(crate) fn nothing(exact: bool) -> Self {
+        Self { candidates: Vec::new(), exact, partitions_searched: 0, rows_scanned: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_includes_its_lower_bound_only() {
+        let range = Range { lower: Some(1.0), upper: Some(2.0) };
+
+        assert_eq!([0.5, 1.0, 1.5, 2.0].map(|d| range.contains(d)), [false, true, true, false]);
+        assert!(Range::default().contains(f32::INFINITY));
+    }
+}

@@ -1,0 +1,139 @@
+//! Lloyd's iteration: label every row, move every centroid, until little changes.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::centroids::{largest, scale_to_one};
+use super::clusters::Clusters;
+use super::meter::Meter;
+use super::update::Update;
+use super::{Centroids, Options, Threads};
+use crate::error::Result;
+
+/// Multiply-adds that a thread does between two calls of the meter: 2.5 ms on a fast core, 25 ms on
+/// a slow one that shares its time.
+const WORK_PER_CALL: usize = 256 << 20;
+
+/// Rows that decide about [`Lloyd::scale`], which need not be exact.
+const SCALE_ROWS: usize = 4096;
+
+/// What all passes over one set of rows share.
+pub(super) struct Lloyd<'a> {
+    pub(super) threads: Threads,
+    pub(super) points: &'a [f32],
+    pub(super) dim: usize,
+    pub(super) meter: Meter<'a>,
+    pub(super) rng: StdRng,
+    /// Brings the values to about 1, so that their squares neither overflow nor vanish.
+    pub(super) scale: f32,
+    tolerance: f64,
+}
+
+/// Whether labelling rows is part of what the meter expects, or comes on top.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Counted {
+    Yes,
+    No,
+}
+
+impl Threads {
+    /// How many there are.
+    pub(super) fn count(self) -> usize {
+        match self {
+            Self::Pool => rayon::current_num_threads(),
+            Self::Caller => 1,
+        }
+    }
+}
+
+impl<'a> Lloyd<'a> {
+    pub(super) fn new(
+        threads: Threads,
+        points: &'a [f32],
+        dim: usize,
+        options: &Options,
+        meter: Meter<'a>,
+    ) -> Self {
+        let rng = StdRng::seed_from_u64(options.seed);
+        Self { threads, points, dim, meter, rng, scale: scale_of(points, dim), tolerance: options.tolerance }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.points.len() / self.dim
+    }
+
+    pub(super) fn row(&self, row: usize) -> &'a [f32] {
+        &self.points[row * self.dim..][..self.dim]
+    }
+
+    /// The work of that many passes, as the meter counts it.
+    pub(super) fn work(&self, centroids: usize, iterations: usize) -> u64 {
+        self.rows() as u64 * centroids as u64 * iterations as u64
+    }
+
+    /// Centroids from nothing: seeds, and up to `iterations_max` passes.
+    pub(super) fn train(&mut self, centroids: usize, iterations_max: usize) -> Result<Centroids> {
+        let seeds = self.seeds(centroids)?;
+        self.refine(seeds, iterations_max)
+    }
+
+    /// The work of [`Lloyd::train`].
+    pub(super) fn train_work(&self, centroids: usize, iterations_max: usize) -> u64 {
+        self.seed_rows(centroids) as u64 * centroids as u64 + self.work(centroids, iterations_max)
+    }
+
+    /// Improves `values`, centroids x `dim`, by up to `iterations_max` passes over all rows.
+    pub(super) fn refine(&mut self, values: Vec<f32>, iterations_max: usize) -> Result<Centroids> {
+        let mut centroids = Centroids::new(values, self.dim);
+        let finished = self.meter.done() + self.work(centroids.len(), iterations_max);
+        let mut labels = vec![0; self.rows()];
+        let mut previous = f64::INFINITY;
+        for _ in 0..iterations_max {
+            self.label(self.points, &centroids, &mut labels, Counted::Yes)?;
+            let clusters = Clusters::new(&labels, centroids.len());
+            let mut update = self.update(&centroids, &clusters)?;
+            let filled = self.fill_empty(&mut update, &clusters)?;
+            let loss = update.loss();
+            centroids = Centroids::new(update.values, self.dim);
+            // Not `loss > ...`: a loss that is not a number must end the loop too.
+            let improves = previous - loss > self.tolerance * previous || previous == f64::INFINITY;
+            if loss == 0.0 || (!improves && filled == 0) {
+                break;
+            }
+            previous = loss;
+        }
+        self.meter.advance_to(finished)?;
+        Ok(centroids)
+    }
+
+    /// [`Centroids::nearest`], with calls of the meter in between.
+    pub(super) fn label(
+        &mut self,
+        points: &[f32],
+        centroids: &Centroids,
+        labels: &mut [u32],
+        counted: Counted,
+    ) -> Result<()> {
+        let work_per_row = centroids.len() * self.dim;
+        let rows = (self.threads.count() * WORK_PER_CALL / work_per_row).max(1);
+        let rows = rows.next_multiple_of(centroids.task_rows());
+        for (labels, points) in labels.chunks_mut(rows).zip(points.chunks(rows * self.dim)) {
+            centroids.nearest_on(self.threads, points, labels);
+            self.meter.advance(match counted {
+                Counted::Yes => labels.len() as u64 * centroids.len() as u64,
+                Counted::No => 0,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, centroids: &Centroids, clusters: &Clusters) -> Result<Update> {
+        Update::new(self.threads, self.points, centroids, clusters, self.scale, &mut self.meter)
+    }
+}
+
+fn scale_of(points: &[f32], dim: usize) -> f32 {
+    let rows = points.chunks_exact(dim);
+    let step = rows.len().div_ceil(SCALE_ROWS).max(1);
+    scale_to_one(rows.step_by(step).map(largest).fold(0.0, f32::max))
+}

@@ -1,0 +1,89 @@
+//! Running work off the JavaScript thread.
+//!
+//! Searches, writes and index builds each have threads of their own, so that none waits for another and
+//! none occupies the four threads that Node uses for files and names. A promise is a deferred that our
+//! thread settles: a few microseconds, where an `async fn` costs fifty (docs/architecture.md).
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+
+use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue};
+use napi::{Env, JsValue};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::{Error, Result};
+
+/// Which threads do a job.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pool {
+    /// Searches and everything else that only reads.
+    Reads,
+    /// Writing rows and versions: waits for the disk.
+    Writes,
+    /// Training indexes: long, and uses every core.
+    Builds,
+}
+
+/// A promise for the result of `work`, which runs on a thread of `pool`.
+///
+/// It rejects with an `Error` that has [`Error::code`] as its `code`. A panic rejects too: left alone, it
+/// would take the whole Node process down.
+pub(crate) fn promise<'env, T, W>(env: &'env Env, pool: Pool, work: W) -> napi::Result<Object<'env>>
+where
+    T: ToNapiValue + Send + 'static,
+    W: FnOnce() -> Result<T> + Send + 'static,
+{
+    let threads = threads(pool).map_err(|error| js_error(env, &error))?;
+    let (deferred, promise) = env.create_deferred()?;
+    threads.spawn(move || {
+        let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        deferred.resolve(move |env: Env| outcome.map_err(|error| js_error(&env, &error)));
+    });
+    Ok(promise)
+}
+
+/// An error that JavaScript sees with its `code`. Must be called on the JavaScript thread.
+pub(crate) fn js_error(env: &Env, error: &Error) -> napi::Error {
+    let with_code = || -> napi::Result<napi::Error> {
+        let mut object = env.create_error(napi::Error::from_reason(error.to_string()))?;
+        object.set_named_property("code", error.code())?;
+        Ok(napi::Error::from(object.to_unknown()))
+    };
+    with_code().unwrap_or_else(|failed| failed)
+}
+
+fn threads(pool: Pool) -> Result<&'static ThreadPool> {
+    static READS: OnceLock<Result<ThreadPool, String>> = OnceLock::new();
+    static WRITES: OnceLock<Result<ThreadPool, String>> = OnceLock::new();
+    static BUILDS: OnceLock<Result<ThreadPool, String>> = OnceLock::new();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (cell, name, count) = match pool {
+        Pool::Reads => (&READS, "quiver-read", cores),
+        // More than one, so that a write that waits for the disk holds up no other table.
+        Pool::Writes => (&WRITES, "quiver-write", 4),
+        Pool::Builds => (&BUILDS, "quiver-build", cores),
+    };
+    let made = cell.get_or_init(|| {
+        silence_panics();
+        ThreadPoolBuilder::new()
+            .num_threads(count)
+            .thread_name(move |i| format!("{name}-{i}"))
+            .build()
+            .map_err(|error| error.to_string())
+    });
+    made.as_ref().map_err(|reason| Error::internal(format!("cannot start {count} threads: {reason}")))
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Error::internal(message)
+}
+
+/// Keeps panics off stderr: they reach the caller as errors, and a library prints nothing.
+fn silence_panics() {
+    std::panic::set_hook(Box::new(|_| {}));
+}

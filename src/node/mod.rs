@@ -1,0 +1,14 @@
+//! What JavaScript sees. Methods convert arguments, start a job, and convert its result; they decide
+//! nothing. `lib/` makes this pleasant to use.
+
+mod connection;
+mod index;
+mod ipc;
+mod job;
+mod request;
+mod rows;
+mod stats;
+mod stream;
+mod table;
+mod to_js;
+mod writer;

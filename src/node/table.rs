@@ -1,0 +1,209 @@
+//! `NativeTable`: a table, as JavaScript sees it.
+
+use napi::Env;
+use napi::bindgen_prelude::{Function, Object};
+use napi_derive::napi;
+
+use crate::error::{Error, Result};
+use crate::node::index::{self, NativeCancel, NativeIndexOptions, OnProgress};
+use crate::node::ipc;
+use crate::node::job::{Pool, promise};
+use crate::node::request::NativeRequest;
+use crate::node::rows::Rows;
+use crate::node::stats::{NativeIndexInfo, NativeIndexStats, NativeTableStats};
+use crate::node::stream::NativeStream;
+use crate::node::to_js::Bytes;
+use crate::node::writer::NativeWriter;
+use crate::progress::Progress;
+use crate::query::Plan;
+use crate::table::{Table, WriteMode};
+
+/// A table. `lib/table.ts` documents it.
+#[napi]
+pub struct NativeTable {
+    table: Table,
+}
+
+impl NativeTable {
+    pub(crate) fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// A promise for what `work` finds out from this table's query `request`.
+    fn plan<'env, T, W>(&self, env: &'env Env, request: NativeRequest, work: W) -> napi::Result<Object<'env>>
+    where
+        T: napi::bindgen_prelude::ToNapiValue + Send + 'static,
+        W: FnOnce(Plan, Progress) -> Result<T> + Send + 'static,
+    {
+        let table = self.table.clone();
+        let mut progress = Progress::new("the query");
+        if let Some(timeout_ms) = request.timeout_ms() {
+            progress = progress.within(timeout_ms);
+        }
+        // JavaScript may write to its arrays once this call is over, so they are copied before.
+        let request = request.into_request();
+        promise(env, Pool::Reads, move || work(table.plan(&request?)?, progress))
+    }
+}
+
+#[napi]
+impl NativeTable {
+    /// The table's name.
+    #[napi(getter)]
+    pub fn name(&self) -> String {
+        self.table.name().to_owned()
+    }
+
+    /// Whether `close` has not been called.
+    #[napi]
+    pub fn is_open(&self) -> bool {
+        self.table.is_open()
+    }
+
+    /// Releases the table's files.
+    #[napi]
+    pub fn close(&self) {
+        self.table.close();
+    }
+
+    /// A line about the table.
+    #[napi]
+    pub fn display(&self) -> String {
+        self.table.to_string()
+    }
+
+    /// The schema, as an Arrow IPC stream without batches.
+    #[napi(ts_return_type = "Promise<Uint8Array>")]
+    pub fn schema<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let table = self.table.clone();
+        promise(env, Pool::Reads, move || Ok(Bytes(ipc::write(table.current()?.schema(), &[])?)))
+    }
+
+    /// The current version.
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn version<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let table = self.table.clone();
+        promise(env, Pool::Reads, move || Ok(table.current()?.manifest().version as f64))
+    }
+
+    /// How many rows satisfy `filter`.
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn count_rows<'env>(&self, env: &'env Env, filter: Option<String>) -> napi::Result<Object<'env>> {
+        let table = self.table.clone();
+        promise(env, Pool::Reads, move || Ok(table.count_rows(filter.as_deref())? as f64))
+    }
+
+    /// Starts writing rows. `mode`: append or overwrite.
+    #[napi(ts_return_type = "Promise<NativeWriter>")]
+    pub fn writer<'env>(&self, env: &'env Env, mode: String) -> napi::Result<Object<'env>> {
+        let table = self.table.clone();
+        promise(env, Pool::Writes, move || Ok(NativeWriter::new(table.writer(write_mode(&mode)?)?)))
+    }
+
+    /// The rows of a query, in columns.
+    #[napi(ts_return_type = "Promise<NativeRows>")]
+    pub fn query<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
+        self.plan(env, request, |plan, progress| Rows::new(plan.schema(), &plan.run(&progress)?))
+    }
+
+    /// The rows of a query, as an Arrow IPC stream.
+    #[napi(ts_return_type = "Promise<Uint8Array>")]
+    pub fn query_arrow<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
+        self.plan(env, request, |plan, progress| Ok(Bytes(ipc::write(plan.schema(), &plan.run(&progress)?)?)))
+    }
+
+    /// The rows of a query, one batch of at most `max_batch_rows` at a time.
+    #[napi(ts_return_type = "Promise<NativeStream>")]
+    pub fn query_stream<'env>(
+        &self,
+        env: &'env Env,
+        request: NativeRequest,
+        max_batch_rows: u32,
+    ) -> napi::Result<Object<'env>> {
+        self.plan(env, request, move |plan, progress| {
+            Ok(NativeStream::new(plan.into_stream(), progress, max_batch_rows as usize))
+        })
+    }
+
+    /// What a query will do.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn explain<'env>(
+        &self,
+        env: &'env Env,
+        request: NativeRequest,
+        verbose: bool,
+    ) -> napi::Result<Object<'env>> {
+        self.plan(env, request, move |plan, _| Ok(plan.explain(verbose)))
+    }
+
+    /// What a query did, and how long each step took.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn analyze<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
+        self.plan(env, request, |plan, progress| plan.analyze(&progress))
+    }
+
+    /// The schema of a query's result, as an Arrow IPC stream without batches.
+    #[napi(ts_return_type = "Promise<Uint8Array>")]
+    pub fn output_schema<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
+        self.plan(env, request, |plan, _| Ok(Bytes(ipc::write(plan.schema(), &[])?)))
+    }
+
+    /// Builds an index.
+    #[napi(
+        ts_args_type = "column: string, options: NativeIndexOptions, cancel: NativeCancel, onProgress?: (stage: string, done: number, total: number) => void",
+        ts_return_type = "Promise<void>"
+    )]
+    pub fn create_index<'env>(
+        &self,
+        env: &'env Env,
+        column: String,
+        options: NativeIndexOptions,
+        cancel: &NativeCancel,
+        on_progress: Option<Function<'env, OnProgress, ()>>,
+    ) -> napi::Result<Object<'env>> {
+        let table = self.table.clone();
+        let progress = index::progress(cancel, on_progress)?;
+        promise(env, Pool::Builds, move || table.create_index(&column, &options.into_options()?, &progress))
+    }
+
+    /// Removes an index.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn drop_index<'env>(&self, env: &'env Env, name: String) -> napi::Result<Object<'env>> {
+        let table = self.table.clone();
+        promise(env, Pool::Writes, move || table.drop_index(&name))
+    }
+
+    /// All indexes.
+    #[napi(ts_return_type = "Promise<NativeIndexInfo[]>")]
+    pub fn list_indices<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let table = self.table.clone();
+        promise(env, Pool::Reads, move || {
+            Ok(table.list_indices()?.into_iter().map(NativeIndexInfo::from).collect::<Vec<_>>())
+        })
+    }
+
+    /// What is known of an index; null if there is none of that name.
+    #[napi(ts_return_type = "Promise<NativeIndexStats | null>")]
+    pub fn index_stats<'env>(&self, env: &'env Env, name: String) -> napi::Result<Object<'env>> {
+        let table = self.table.clone();
+        promise(env, Pool::Reads, move || {
+            let found = table.list_indices()?.into_iter().find(|index| index.entry.name == name);
+            Ok(found.map(NativeIndexStats::from))
+        })
+    }
+
+    /// Rows, bytes and segments.
+    #[napi(ts_return_type = "Promise<NativeTableStats>")]
+    pub fn stats<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let table = self.table.clone();
+        promise(env, Pool::Reads, move || Ok(NativeTableStats::from(table.stats()?)))
+    }
+}
+
+fn write_mode(mode: &str) -> Result<WriteMode> {
+    match mode {
+        "append" => Ok(WriteMode::Append),
+        "overwrite" => Ok(WriteMode::Overwrite),
+        other => Err(Error::invalid("mode", format!("'{other}'"), "it must be append or overwrite")),
+    }
+}

@@ -1,0 +1,101 @@
+//! A plan in words, for `explainPlan` and `analyzePlan`.
+
+use crate::error::Result;
+use crate::progress::Progress;
+use crate::query::nearest::{Access, IndexAccess, NearestPlan};
+use crate::query::plan::{Path, Plan};
+use crate::query::trace::Trace;
+
+impl Plan {
+    /// What will be done, a line a step, the last step first. `verbose` adds the columns and their types.
+    pub fn explain(&self, verbose: bool) -> String {
+        let mut lines = vec![self.describe_output(verbose)];
+        lines.push(format!(
+            "  Limit: skip={}, fetch={}",
+            self.offset,
+            self.limit.map_or("all".to_owned(), |limit| limit.to_string())
+        ));
+        match &self.path {
+            Path::Scan => {
+                lines.extend(self.describe_filter("  Filter"));
+                lines.push(format!("  Scan: rows={}", self.snapshot.version().row_count()));
+            }
+            Path::Take(row_ids) => lines.push(format!("  Take: rows={}", row_ids.len())),
+            Path::Nearest { nearest, postfilter } => {
+                if *postfilter {
+                    lines.extend(self.describe_filter("  Postfilter"));
+                }
+                lines.extend(describe_nearest(nearest));
+                if !*postfilter {
+                    lines.extend(self.describe_filter("    Prefilter"));
+                }
+            }
+        }
+        lines.join("\n")
+    }
+
+    /// Runs the plan, and says what each step saw and how long it took.
+    pub fn analyze(&self, progress: &Progress) -> Result<String> {
+        let trace = Trace::default();
+        self.run_traced(progress, Some(&trace))?;
+        Ok(format!("{}\nRan:\n  {}", self.explain(false), trace.lines().join("\n  ")))
+    }
+
+    fn describe_output(&self, verbose: bool) -> String {
+        let columns: Vec<String> = self
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| match verbose {
+                true => format!("{}: {}", field.name(), field.data_type()),
+                false => field.name().clone(),
+            })
+            .collect();
+        format!("Output: columns=[{}]", columns.join(", "))
+    }
+
+    fn describe_filter(&self, step: &str) -> Option<String> {
+        self.predicate.as_ref().map(|predicate| format!("{step}: {}", predicate.sql()))
+    }
+}
+
+fn describe_nearest(nearest: &NearestPlan) -> Vec<String> {
+    let what = format!(
+        "column={}, metric={}, k={}, queries={}",
+        nearest.column_name,
+        nearest.metric,
+        nearest.k,
+        nearest.query_count()
+    );
+    let mut lines = match &nearest.access {
+        Access::Nothing => vec![format!("  Nothing: {what}; fastSearch was asked for, but no index fits")],
+        Access::Exact { why } => vec![format!("  ExactSearch: {what}; because {why}")],
+        Access::Index(access) => describe_index(access, &what),
+    };
+    if nearest.range.lower.is_some() || nearest.range.upper.is_some() {
+        let bound = |value: Option<f32>| value.map_or("none".to_owned(), |value| value.to_string());
+        lines.push(format!(
+            "    DistanceRange: lower={}, upper={}",
+            bound(nearest.range.lower),
+            bound(nearest.range.upper)
+        ));
+    }
+    lines
+}
+
+fn describe_index(access: &IndexAccess, what: &str) -> Vec<String> {
+    let entry = access.index.entry();
+    let most = access.probes_max.map_or("all".to_owned(), |probes| probes.to_string());
+    let mut lines = vec![format!(
+        "  IndexSearch: index={}, type={}, {what}, minimum_nprobes={}, maximum_nprobes={most}",
+        entry.name, entry.kind, access.probes_min
+    )];
+    if entry.kind == "IVF_PQ" {
+        lines.push(match access.rerank {
+            true => format!("    Rerank: candidates={}", access.candidates),
+            false => "    NoRerank: _distance is the index's estimate".to_owned(),
+        });
+    }
+    lines.push(format!("    ExactSearch: rows newer than the index (ids from {})", entry.row_id_end));
+    lines
+}

@@ -1,0 +1,38 @@
+//! From a request to ranked rows.
+//!
+//! A [`Request`] says what is wanted, a [`Plan`] binds it to a [`Snapshot`] and runs it. Which rows are
+//! near is the business of the rooms below; this one decides whom to ask, and reads the rows that are
+//! returned, and only those.
+
+mod explain;
+mod gather;
+mod matching;
+mod nearest;
+mod plan;
+mod projection;
+mod request;
+mod scan;
+mod snapshot;
+mod target;
+mod trace;
+
+pub use plan::{Plan, Stream};
+pub use projection::{DISTANCE, QUERY_INDEX, ROW_ID};
+pub use request::{DEFAULT_LIMIT, DEFAULT_PROBES, Nearest, Request, Rows, Select};
+pub use snapshot::{OpenIndex, Snapshot};
+
+use crate::error::Result;
+use crate::filter::Predicate;
+use crate::progress::Progress;
+
+/// How many rows of `snapshot` satisfy `filter`; without one, how many there are.
+pub fn count_rows(snapshot: &Snapshot, filter: Option<&str>, progress: &Progress) -> Result<u64> {
+    let version = snapshot.version();
+    match filter {
+        None => Ok(version.row_count()),
+        Some(sql) => {
+            let predicate = Predicate::parse(sql, version.schema())?;
+            matching::count_matching(version, &predicate, progress)
+        }
+    }
+}

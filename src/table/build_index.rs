@@ -1,0 +1,166 @@
+//! Indexes of a table: building, listing and dropping them.
+
+use uuid::Uuid;
+
+use crate::error::{Error, Result, nearest};
+use crate::index::{self, Built, IndexConfig};
+use crate::progress::Progress;
+use crate::storage::{IndexEntry, Manifest, NewFiles};
+use crate::table::Table;
+
+/// How an index is made.
+#[derive(Debug, Clone)]
+pub struct IndexOptions {
+    /// Its kind and settings.
+    pub config: IndexConfig,
+    /// Its name. Default: the column's, with `_idx`.
+    pub name: Option<String>,
+    /// Whether an index of that name is replaced.
+    pub replace: bool,
+}
+
+impl Default for IndexOptions {
+    fn default() -> Self {
+        Self { config: IndexConfig::IvfPq(Default::default()), name: None, replace: true }
+    }
+}
+
+/// An index, and how much of the table it covers.
+#[derive(Debug, Clone)]
+pub struct IndexInfo {
+    /// What the manifest says of it.
+    pub entry: IndexEntry,
+    /// Rows in the index.
+    pub indexed_rows: u64,
+    /// Rows newer than the index. They are compared one by one, so they are found too.
+    pub unindexed_rows: u64,
+}
+
+impl IndexInfo {
+    /// Size of the index's files.
+    pub fn size_bytes(&self) -> u64 {
+        self.entry.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+impl Table {
+    /// Builds an index on the vector column `column` and publishes it with a new version.
+    ///
+    /// Searches and writes go on meanwhile; rows added during the build are found although the index does
+    /// not know them. Cancelled or failed, it leaves neither an index nor files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexExists`] if there is an index of that name and `options.replace` is false,
+    /// [`Error::ColumnNotFound`], and whatever is wrong with the settings.
+    pub fn create_index(&self, column: &str, options: &IndexOptions, progress: &Progress) -> Result<()> {
+        let snapshot = self.snapshot()?;
+        let column = self.column_name(column)?;
+        let name = options.name.clone().unwrap_or_else(|| format!("{column}_idx"));
+        check_free(snapshot.version().manifest(), &name, options.replace)?;
+
+        let uuid = Uuid::new_v4().to_string();
+        let folder = self.path().join("indexes").join(&uuid);
+        let vectors = snapshot.vector_column(&column)?;
+        let built = index::build(&options.config, &vectors, &folder, progress)?;
+        let new_files = NewFiles::one(folder);
+        progress.check()?;
+
+        let entry = entry(name, column, uuid, snapshot.version().manifest().next_row_id, built);
+        let covered = snapshot.version().manifest().segments.clone();
+        self.commit_files(new_files, |manifest| {
+            check_free(manifest, &entry.name, options.replace)?;
+            let replaced = || Error::Conflict {
+                action: "building the index",
+                reason: "the rows it was built from were replaced meanwhile".to_owned(),
+            };
+            let still_there = |segment| manifest.segments.contains(segment);
+            if !covered.iter().all(still_there) {
+                return Err(replaced());
+            }
+            let mut next = manifest.clone();
+            next.indexes.retain(|index| index.name != entry.name);
+            next.indexes.push(entry.clone());
+            Ok(next)
+        })?;
+        Ok(())
+    }
+
+    /// Takes the index `name` out of the newest version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexNotFound`].
+    pub fn drop_index(&self, name: &str) -> Result<()> {
+        self.commit(|manifest| {
+            let mut next = manifest.clone();
+            next.indexes.retain(|index| index.name != name);
+            if next.indexes.len() == manifest.indexes.len() {
+                return Err(not_found(manifest, name));
+            }
+            Ok(next)
+        })?;
+        Ok(())
+    }
+
+    /// All indexes of the newest version, in the order they were made.
+    pub fn list_indices(&self) -> Result<Vec<IndexInfo>> {
+        let version = self.current()?;
+        let info = |entry: &IndexEntry| {
+            let unindexed_rows = version
+                .batches()
+                .map(|batch| {
+                    let end = batch.first_row_id + batch.rows as u64;
+                    end.saturating_sub(batch.first_row_id.max(entry.row_id_end))
+                })
+                .sum();
+            IndexInfo { entry: entry.clone(), indexed_rows: entry.rows, unindexed_rows }
+        };
+        Ok(version.manifest().indexes.iter().map(info).collect())
+    }
+
+    /// The column of this name; of another case if there is just one such.
+    fn column_name(&self, name: &str) -> Result<String> {
+        let version = self.current()?;
+        let fields = version.schema().fields();
+        if name.contains('.') || fields.iter().any(|field| field.name() == name) {
+            return Ok(name.to_owned());
+        }
+        let mut alike = fields.iter().filter(|field| field.name().eq_ignore_ascii_case(name));
+        match (alike.next(), alike.next()) {
+            (Some(field), None) => Ok(field.name().clone()),
+            _ => Err(Error::column_not_found(name, fields.iter().map(|field| field.name().as_str()))),
+        }
+    }
+}
+
+fn entry(name: String, column: String, uuid: String, row_id_end: u64, built: Built) -> IndexEntry {
+    IndexEntry {
+        name,
+        column,
+        kind: built.kind.to_owned(),
+        uuid,
+        metric: built.metric.to_string(),
+        row_id_end,
+        rows: built.rows,
+        created_ms: chrono::Utc::now().timestamp_millis(),
+        files: built.files,
+        details: built.details,
+    }
+}
+
+fn check_free(manifest: &Manifest, name: &str, replace: bool) -> Result<()> {
+    if !replace && manifest.indexes.iter().any(|index| index.name == name) {
+        return Err(Error::IndexExists { name: name.to_owned() });
+    }
+    Ok(())
+}
+
+fn not_found(manifest: &Manifest, name: &str) -> Error {
+    let available: Vec<String> = manifest.indexes.iter().map(|index| index.name.clone()).collect();
+    Error::IndexNotFound {
+        name: name.to_owned(),
+        similar: nearest(name, available.iter().map(String::as_str)),
+        available,
+    }
+}
