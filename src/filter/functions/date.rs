@@ -233,7 +233,8 @@ fn instants<'a>(arguments: &'a Arguments) -> Result<Box<Instants<'a>>> {
     if data_type == &DataType::Float64 {
         let seconds = arguments.float(0);
         return Ok(Box::new(move |row| {
-            Ok(seconds.get(row).map(|seconds| (seconds * 1e6).round() as i128 * 1000))
+            let micros = seconds.get(row).filter(|seconds| seconds.is_finite()).map(|seconds| seconds * 1e6);
+            Ok(micros.map(|micros| (micros.round() as i128).saturating_mul(1000)))
         }));
     }
     let times = Times::new(arguments, 0)?;
