@@ -33,7 +33,7 @@ pub(super) fn bind(binder: &mut Binder, expr: &Expr) -> Result<Node> {
             match is_text(&target) {
                 true => Ok(node),
                 false => coerce(node, &target, binder.sql)
-                    .or_else(|_| Err(invalid(binder.sql, format!("'{text}' is not {}", describe(&target))))),
+                    .map_err(|_| invalid(binder.sql, format!("'{text}' is not {}", describe(&target)))),
             }
         }
         Expr::Interval(literal) => interval(binder, literal),
