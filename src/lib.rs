@@ -4,6 +4,8 @@ pub mod connection;
 pub mod distance;
 pub mod error;
 pub mod filter;
+pub mod index;
+pub mod kmeans;
 pub mod progress;
 pub mod query;
 pub mod storage;
