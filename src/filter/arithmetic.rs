@@ -158,7 +158,7 @@ fn times(operator: Arithmetic, left: Node, right: Node, sql: &str) -> Result<(No
         (Add, span, time) if is_span(span) && is_date_or_timestamp(time) => times(Add, right, left, sql),
         (Add, number, Date32) if number.is_integer() => times(Add, right, left, sql),
         (Add | Subtract, Date32, number) if number.is_integer() => {
-            Ok((left, widened(right, &Int64)?, Date32))
+            Ok((left, cast(right, Int64, OnFailure::Error, sql.to_owned())?, Date32))
         }
         (Subtract, Date32, Date32) => Ok((left, right, Int64)),
         (Add | Subtract, Timestamp(unit, _), Interval(_)) => {
