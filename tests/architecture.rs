@@ -33,10 +33,13 @@ const UNSAFE_FILES: &[&str] = &[
     "neon.rs",
     // The loops that these share, generic over a register, and their twin in plain Rust.
     "lanes.rs",
+    "distance/sums.rs",
     "kmeans/kernel/plain.rs",
+    // Hints to fetch memory.
+    "index/ivf_pq/scan/prefetch.rs",
     // The memory map, and the decoding of Arrow data in it without a second pass over the bytes.
     "storage/map.rs",
-    "storage/segment.rs",
+    "storage/segment/file.rs",
     // The trait by which napi asks for values that it has no name for.
     "node/to_js.rs",
 ];

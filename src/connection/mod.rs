@@ -63,7 +63,7 @@ impl Connection {
                 Place { folder: home.path().to_owned(), home: Some(home) }
             }
             Location::Folder(folder) => {
-                fs::create_dir_all(&folder).at("create the folder", &folder)?;
+                files::create_folder(&folder)?;
                 Place { folder, home: None }
             }
         };

@@ -217,6 +217,18 @@ fn what_a_killed_drop_left_is_removed_later() {
 }
 
 #[test]
+fn a_folder_is_made_with_those_above_it() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("a/b/c");
+
+    let connection = Connection::connect(folder.to_str().unwrap(), ConnectOptions::default()).unwrap();
+    create(&connection, &["t"]);
+
+    assert!(folder.join("t.quiver").is_dir());
+    assert_eq!(connection.to_string(), format!("Connection(uri={})", folder.display()));
+}
+
+#[test]
 fn a_file_is_no_connection() {
     let file = tempfile::NamedTempFile::new().unwrap();
 

@@ -74,6 +74,9 @@ fn up_to<K>(
 }
 
 /// The name of the kernels in use: `scalar`, `avx2`, `avx512` or `neon`.
+///
+/// They are the fastest that this CPU can run, unless the environment variable `QUIVERDB_KERNELS` names a
+/// slower set when the process first compares vectors.
 pub fn kernels_name() -> &'static str {
     kernels().name
 }

@@ -10,7 +10,7 @@ use arrow::compute::kernels::{cmp, numeric};
 use arrow::compute::{binary, nullif};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type, IntervalUnit, TimeUnit};
 
-use super::coerce::{bent_number, cast, coerce, decoded, number, widened};
+use super::coerce::{bent_number, cast, coerce, decoded, number, stays, widened};
 use super::evaluate::{Value, fold};
 use super::literal::integer_constant;
 use super::node::{Arithmetic, Kind, Node, OnFailure};
@@ -111,9 +111,8 @@ fn own_decimal(node: &Node) -> Option<DataType> {
 fn number_type(left: &Node, right: &Node) -> Option<DataType> {
     let wide = |node: &Node| common(&node.data_type, number_at_least(&node.data_type));
     let (left_type, right_type) = (wide(left)?, wide(right)?);
-    let bends = |literal: &Node, target: &DataType| {
-        !target.is_null() && number(literal).is_some_and(|number| bent_number(number, target).is_some())
-    };
+    let bends =
+        |literal: &Node, target: &DataType| number(literal).is_some_and(|number| stays(number, target));
     if right.is_constant() && !left.is_constant() && bends(right, &left_type) {
         return Some(left_type);
     }
@@ -159,7 +158,7 @@ fn times(operator: Arithmetic, left: Node, right: Node, sql: &str) -> Result<(No
         (Add, span, time) if is_span(span) && is_date_or_timestamp(time) => times(Add, right, left, sql),
         (Add, number, Date32) if number.is_integer() => times(Add, right, left, sql),
         (Add | Subtract, Date32, number) if number.is_integer() => {
-            Ok((left, widened(right, &Int64)?, Date32))
+            Ok((left, cast(right, Int64, OnFailure::Error, sql.to_owned())?, Date32))
         }
         (Subtract, Date32, Date32) => Ok((left, right, Int64)),
         (Add | Subtract, Timestamp(unit, _), Interval(_)) => {

@@ -419,7 +419,10 @@ fn number(text: &str) -> Option<Node> {
 fn bytes(digits: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> =
         digits.chars().map(|ch| ch.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
-    (digits.len() % 2 == 0).then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    digits
+        .len()
+        .is_multiple_of(2)
+        .then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 fn comparison_of(operator: &BinaryOperator) -> Option<Comparison> {

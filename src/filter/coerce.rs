@@ -99,6 +99,11 @@ pub(super) fn bent_number(number: Number, target: &DataType) -> Option<Node> {
     integer_constant(bound.floor, target).map(Node::constant)
 }
 
+/// Whether `number` can join values of type `target` without changing what kind of number they are.
+pub(super) fn stays(number: Number, target: &DataType) -> bool {
+    (number.is_written_whole() || !target.is_integer()) && bent_number(number, target).is_some()
+}
+
 /// The type that all `nodes` can take; constants have the last word only among themselves.
 pub(super) fn common_type(nodes: &[&Node], sql: &str) -> Result<DataType> {
     let mut result = DataType::Null;
@@ -116,7 +121,7 @@ pub(super) fn common_type(nodes: &[&Node], sql: &str) -> Result<DataType> {
 
 fn with_constant(result: &DataType, constant: &Node) -> Option<DataType> {
     if let Some(number) = number(constant).filter(|_| result.is_numeric()) {
-        if bent_number(number, result).is_some() {
+        if stays(number, result) {
             return Some(result.clone());
         }
         if is_decimal(result) && number.scale().is_some() {

@@ -19,12 +19,10 @@ use crate::error::{Error, Result};
 /// is no date where one is needed.
 pub(super) fn compare(operator: Comparison, left: Node, right: Node, sql: &str) -> Result<Node> {
     let (left, right) = (decoded(left)?, decoded(right)?);
-    // The constant goes to the right; of two constants, the string.
-    if left.is_constant() && (!right.is_constant() || is_text(&left.data_type) || left.is_null_constant()) {
-        let both_text = is_text(&left.data_type) && is_text(&right.data_type);
-        if !(right.is_constant() && both_text) && !right.is_null_constant() {
-            return compare_ordered(operator.flipped(), right, left, sql);
-        }
+    // The constant goes to the right; of two constants, the one that bends: null, then a string.
+    let bends = |node: &Node| (node.is_constant(), node.is_null_constant(), is_text(&node.data_type));
+    if left.is_constant() && bends(&left) > bends(&right) {
+        return compare_ordered(operator.flipped(), right, left, sql);
     }
     compare_ordered(operator, left, right, sql)
 }

@@ -14,6 +14,8 @@ pub(super) struct Number {
     /// `(digits, scale)`: the value is digits / 10^scale.
     exact: Option<(i128, i32)>,
     float: f64,
+    /// Whether it was written without a point and exponent: `2.0` is whole but not written so.
+    written_whole: bool,
 }
 
 /// Where a number lies on a grid of whole units: `floor <= number < floor + 1`.
@@ -28,15 +30,15 @@ impl Number {
     /// Reads `12`, `1.5`, `.5`, `1e-3`.
     pub fn parse(text: &str) -> Option<Self> {
         let float = text.parse::<f64>().ok()?;
-        Some(Self { exact: parse_exact(text), float })
+        Some(Self { exact: parse_exact(text), float, written_whole: !text.contains(['.', 'e', 'E']) })
     }
 
     pub fn from_integer(value: i128) -> Self {
-        Self { exact: Some((value, 0)), float: value as f64 }
+        Self { exact: Some((value, 0)), float: value as f64, written_whole: true }
     }
 
     pub fn from_float(value: f64) -> Self {
-        Self { exact: None, float: value }
+        Self { exact: None, float: value, written_whole: false }
     }
 
     /// The number in a constant of any number type; none for nulls and other types.
@@ -48,7 +50,8 @@ impl Number {
             DataType::Decimal128(_, scale) => {
                 let digits = value.as_primitive::<Decimal128Type>().value(0);
                 let scale = i32::from(*scale);
-                Some(Self { exact: Some((digits, scale)), float: digits as f64 / 10f64.powi(scale) })
+                let float = digits as f64 / 10f64.powi(scale);
+                Some(Self { exact: Some((digits, scale)), float, written_whole: false })
             }
             integer if integer.is_integer() => {
                 let wide = cast(value, &DataType::Decimal128(38, 0)).ok()?;
@@ -64,7 +67,7 @@ impl Number {
 
     pub fn negated(self) -> Self {
         let exact = self.exact.and_then(|(digits, scale)| Some((digits.checked_neg()?, scale)));
-        Self { exact, float: -self.float }
+        Self { exact, float: -self.float, ..self }
     }
 
     pub fn as_f64(self) -> f64 {
@@ -74,6 +77,11 @@ impl Number {
     /// The digits after the point, where the number is known exactly.
     pub fn scale(self) -> Option<i32> {
         self.exact.map(|(_, scale)| scale.max(0))
+    }
+
+    /// Whether it counts as an integer in arithmetic: `x / 2` is not `x / 2.0`.
+    pub fn is_written_whole(self) -> bool {
+        self.written_whole
     }
 
     /// The number as a whole i64, if it is one.
@@ -104,7 +112,7 @@ impl Number {
 
     /// The type a number has where nothing else decides: Int64, UInt64, Decimal128, else Float64.
     pub fn natural(self) -> ArrayRef {
-        let whole = self.exact.is_some_and(|(_, scale)| scale == 0).then(|| self.bound(0).floor);
+        let whole = (self.written_whole && self.exact.is_some()).then(|| self.bound(0).floor);
         match whole {
             Some(whole) => {
                 if let Ok(value) = i64::try_from(whole) {

@@ -23,6 +23,8 @@ mod special;
 mod types;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,8 @@ use std::any::Any;
 use std::cell::Cell;
 
 use sqlparser::ast::Expr;
-use sqlparser::dialect::Dialect;
+use sqlparser::dialect::{Dialect, Precedence};
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
@@ -150,6 +151,23 @@ impl Dialect for FilterDialect {
                 None
             }
         }
+    }
+
+    /// sqlparser takes all that follows IS DISTINCT FROM for its right side, an AND too.
+    fn parse_infix(&self, parser: &mut Parser, left: &Expr, _: u8) -> Option<Result<Expr, ParserError>> {
+        use Keyword::{DISTINCT, FROM, IS, NOT};
+        // The left side is copied below. A chain of these, which nobody writes, would be copied again and
+        // again.
+        if matches!(left, Expr::IsDistinctFrom(..) | Expr::IsNotDistinctFrom(..)) {
+            return None;
+        }
+        let make = match () {
+            () if parser.parse_keywords(&[IS, DISTINCT, FROM]) => Expr::IsDistinctFrom,
+            () if parser.parse_keywords(&[IS, NOT, DISTINCT, FROM]) => Expr::IsNotDistinctFrom,
+            () => return None,
+        };
+        let right = parser.parse_subexpr(self.prec_value(Precedence::Is));
+        Some(right.map(|right| make(Box::new(left.clone()), Box::new(right))))
     }
 
     fn dialect(&self) -> std::any::TypeId {

@@ -1,7 +1,9 @@
 //! Binds the SQL that has a syntax of its own: CASE, CAST, typed literals, calls, lists, and the rest,
 //! which is refused by name.
 
-use arrow::array::IntervalMonthDayNanoArray;
+use std::sync::Arc;
+
+use arrow::array::{Int64Array, IntervalMonthDayNanoArray};
 use arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
 use arrow::datatypes::DataType;
 use sqlparser::ast::{
@@ -33,7 +35,7 @@ pub(super) fn bind(binder: &mut Binder, expr: &Expr) -> Result<Node> {
             match is_text(&target) {
                 true => Ok(node),
                 false => coerce(node, &target, binder.sql)
-                    .or_else(|_| Err(invalid(binder.sql, format!("'{text}' is not {}", describe(&target))))),
+                    .map_err(|_| invalid(binder.sql, format!("'{text}' is not {}", describe(&target)))),
             }
         }
         Expr::Interval(literal) => interval(binder, literal),
@@ -185,7 +187,7 @@ fn interval(binder: &mut Binder, interval: &Interval) -> Result<Node> {
     let parsed = parse_interval_month_day_nano(&span).map_err(|_| {
         invalid(binder.sql, format!("INTERVAL '{span}' is not a span of time; write it like '7 days'"))
     })?;
-    Ok(Node::constant(std::sync::Arc::new(IntervalMonthDayNanoArray::from(vec![parsed]))))
+    Ok(Node::constant(Arc::new(IntervalMonthDayNanoArray::from(vec![parsed]))))
 }
 
 fn call(binder: &mut Binder, function: &Function, whole: &Expr) -> Result<Node> {
@@ -355,11 +357,13 @@ fn substring(
     length: Option<&Expr>,
     whole: &Expr,
 ) -> Result<Node> {
-    let start = match from {
-        Some(from) => binder.bind(from)?,
-        None => Node::constant(std::sync::Arc::new(arrow::array::Int64Array::from(vec![1]))),
-    };
-    let mut arguments = vec![binder.bind(text)?, start];
+    let mut arguments = vec![binder.bind(text)?];
+    match from {
+        Some(from) => arguments.push(binder.bind(from)?),
+        // `substring(text FOR 3)` starts with the first character.
+        None if length.is_some() => arguments.push(Node::constant(Arc::new(Int64Array::from(vec![1])))),
+        None => {}
+    }
     if let Some(length) = length {
         arguments.push(binder.bind(length)?);
     }

@@ -378,3 +378,173 @@ fn case_and_casts_take_only_the_rows_they_need() {
         ("coalesce(NULL, id, 7)", "1"),
     ]);
 }
+
+#[test]
+fn names_are_exact_first_then_without_case() {
+    assert_logic(&[
+        ("camelCase = 10", "tffff"),
+        ("camelcase = 10", "tffff"),
+        ("\"camelCase\" = 10", "tffff"),
+        ("`camelCase` = 10", "tffff"),
+        ("dup = 1", "tffff"),
+        ("DUP = 6", "tffff"),
+        ("name = \"apple\"", "tfffn"),
+    ]);
+    assert!(error("Dup = 1").starts_with("COLUMN_NOT_FOUND"));
+    assert!(error("prise < 1").contains("did you mean 'price'?"));
+    assert!(error("address.town = ''").contains("'address.town' was not found"));
+    assert!(error("`apple` = name").starts_with("COLUMN_NOT_FOUND"));
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    for (sql, expected) in [
+        (
+            "id = '5'",
+            "TYPE_MISMATCH: in \"id = '5'\": a number (Int64) cannot be compared with a string (Utf8)",
+        ),
+        ("name > 5", "write the number without quotes, the string with them"),
+        ("flag = 1", "compare a boolean with true or false"),
+        ("day = '2024-13-01'", "INVALID_SQL"),
+        ("at > 5", "to_timestamp_millis"),
+        ("bytes = 'a'", "X'0AFF'"),
+        ("id + name", "`+` does not apply to a number (Int64) and a string (Utf8)"),
+        ("id IN (SELECT 1)", "a subquery"),
+        ("EXISTS (SELECT 1)", "a subquery"),
+        ("count(*) > 1", "the function count()"),
+        ("sum(id) OVER () > 1", "the window function sum()"),
+        ("lowr(name)", "did you mean lower()?"),
+        ("substr(name)", "substr(text: string, start: integer, length?: integer) -> string"),
+        ("lower(id)", "a number (Int64) was given where a string for 'text'"),
+        ("regexp_like(name, '(')", "INVALID_SQL"),
+        ("date_trunc('fortnight', at)", "is no part of a date"),
+        ("id = ?", "the placeholder ?"),
+        ("CAST(id AS UUID)", "the type UUID"),
+        ("address = address", "comparing lists or structs"),
+        ("id = 1; drop table t", "unexpected `;`"),
+        ("repeat(name, 1000000000) = ''", "longer than 16 MiB"),
+    ] {
+        let message = error(sql);
+        assert!(message.contains(expected), "{sql}: {message}");
+    }
+    let batch = rows();
+    let message = Predicate::parse("id + 1", batch.schema_ref()).unwrap_err().to_string();
+    assert!(
+        message.contains("a filter must be true or false for each row, but this is a number"),
+        "{message}"
+    );
+}
+
+#[test]
+fn string_functions_count_characters() {
+    assert_first_row(&[
+        ("upper(name)", "APPLE"),
+        ("initcap('hello wORLD')", "Hello World"),
+        ("length('é😀')", "2"),
+        ("octet_length('é')", "2"),
+        ("substr('héllo', 2, 3)", "éll"),
+        ("substr('hello', 0, 3)", "he"),
+        ("substring('hello' FROM 2 FOR 2)", "el"),
+        ("trim('  x ')", "x"),
+        ("trim(BOTH 'x' FROM 'xaxx')", "a"),
+        ("ltrim('xxa', 'x')", "a"),
+        ("left('hello', -2)", "hel"),
+        ("right('hello', -2)", "llo"),
+        ("replace('aXbX', 'X', '-')", "a-b-"),
+        ("split_part('a,b,c', ',', 2)", "b"),
+        ("split_part('a,b,c', ',', -1)", "c"),
+        ("split_part('a', ',', 5)", ""),
+        ("strpos('héllo', 'l')", "3"),
+        ("position('z' IN 'a')", "0"),
+        ("reverse('abc')", "cba"),
+        ("repeat('ab', 2)", "abab"),
+        ("lpad('7', 3, '0')", "007"),
+        ("rpad('abc', 2)", "ab"),
+        ("concat(name, NULL, 1)", "apple1"),
+        ("concat_ws('-', 'a', NULL, 'b')", "a-b"),
+        ("starts_with(name, 'app') AND ends_with(name, 'le') AND contains(name, 'pp')", "true"),
+        ("regexp_replace('aaa', 'a', 'b', 'g')", "bbb"),
+        ("regexp_extract('id-42', '-(\\d+)', 1)", "42"),
+        ("regexp_count('banana', 'an')", "2"),
+    ]);
+}
+
+#[test]
+fn number_and_date_functions_give_plain_answers() {
+    assert_first_row(&[
+        ("ceil(1.2)", "2.0"),
+        ("ceil(9007199254740993)", "9007199254740993"),
+        ("round(2.345, 2)", "2.35"),
+        ("round(-2.5)", "-3.0"),
+        ("trunc(-2.789, 1)", "-2.7"),
+        ("power(2, 10)", "1024.0"),
+        ("sign(-3)", "-1.0"),
+        ("mod(7, 3)", "1"),
+        ("7 / 2", "3"),
+        ("7 / 2.0", "3.5"),
+        ("nullif(1, 1)", "null"),
+        ("greatest('a', 'c', 'b')", "c"),
+        ("date_part('dow', DATE '2024-01-07')", "0"),
+        ("extract(week FROM DATE '2024-01-01')", "1"),
+        ("extract(epoch FROM TIMESTAMP '1969-12-31 23:59:59.5')", "-1"),
+        ("date_trunc('quarter', TIMESTAMP '2024-05-06 07:08:09')", "2024-04-01T00:00:00"),
+        ("date_trunc('week', DATE '2024-01-07')", "2024-01-01"),
+        ("to_timestamp('2024-01-31 13:30:00')", "2024-01-31T13:30:00"),
+        ("to_timestamp(1.5)", "1970-01-01T00:00:01.500"),
+        ("to_date(at)", "1970-01-01"),
+        ("make_date(2024, 2, 30)", "null"),
+        ("DATE '2024-01-31' + INTERVAL '1 month'", "2024-02-29T00:00:00"),
+        ("make_array(1, 2.5)", "[1.0, 2.5]"),
+    ]);
+}
+
+#[test]
+fn only_the_columns_that_are_read_are_needed() {
+    let batch = rows();
+    let predicate = Predicate::parse("price > 0 AND camelcase > 10", batch.schema_ref()).unwrap();
+    let columns: Vec<usize> = predicate.columns().iter().copied().collect();
+    assert_eq!(columns, [3, 17]);
+
+    let answer = predicate.evaluate(&batch.project(&[17, 3]).unwrap()).unwrap();
+
+    assert_eq!(answer, predicate.evaluate(&batch).unwrap());
+    assert_eq!(predicate.evaluate(&batch.project(&[3]).unwrap()).unwrap_err().code(), "COLUMN_NOT_FOUND");
+}
+
+#[test]
+fn constants_fill_every_row_of_any_batch() {
+    let batch = rows();
+    for (sql, data_type) in
+        [("1 + 1", DataType::Int64), ("'a' || 'b'", DataType::Utf8), ("NULL", DataType::Null)]
+    {
+        let expression = Expression::parse(sql, batch.schema_ref()).unwrap();
+        assert!(expression.columns().is_empty());
+        for rows in [0, 1, 5] {
+            let array = expression.evaluate(&batch.slice(0, rows)).unwrap();
+            assert_eq!((array.len(), array.data_type()), (rows, &data_type), "{sql}");
+        }
+    }
+}
+
+#[test]
+fn long_filters_answer_on_a_small_stack() {
+    let chain = |word: &str| (0..5_000).map(|n| format!("id = {n}")).collect::<Vec<_>>().join(word);
+    let list = (0..10_000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let words = (0..10_000).map(|n| format!("'w{n}'")).collect::<Vec<_>>().join(", ");
+    let answers = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
+        [
+            logic(&chain(" OR ")),
+            logic(&chain(" AND ")),
+            logic(&format!("({})", chain(" OR "))),
+            logic(&format!("id IN ({list})")),
+            logic(&format!("name NOT IN ({words})")),
+            logic(&format!("{}id = 1{}", "(".repeat(100), ")".repeat(100))),
+            logic(&format!("id = {}", vec!["1"; 100].join(" * "))),
+        ]
+    });
+
+    assert_eq!(
+        answers.unwrap().join().unwrap(),
+        ["ttffn", "ffffn", "ttffn", "ttffn", "ttttn", "tfffn", "tfffn"]
+    );
+}

@@ -5,6 +5,9 @@
 //! there are centroids, and a proposal is accepted with the probability by which the proposals
 //! before it have left its distance standing. That draws from exactly the same distribution.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use rand::RngExt;
 use rand::seq::index;
 
@@ -17,6 +20,9 @@ use crate::error::Result;
 /// Rows for each centroid that k-means++ looks at, and for all centroids at least.
 const SAMPLE_RATE: usize = 8;
 const SAMPLE_ROWS_MIN: usize = 1024;
+
+/// Rows proposed at once; each is compared with all before it.
+const PROPOSALS_MAX: usize = 128;
 
 /// Rows of a crowded cluster that are looked at for new centroids.
 const CANDIDATES_MAX: usize = 4096;
@@ -81,7 +87,7 @@ impl Lloyd<'_> {
                 *nearest = nearest.min(distance(row, newest.row(*label as usize), self.scale));
             }
             seen = chosen.len() / dim;
-            if !self.propose(rows, &distances, &mut chosen, seen.min(len - seen)) {
+            if !self.propose(rows, &distances, &mut chosen, seen.min(len - seen).min(PROPOSALS_MAX)) {
                 break;
             }
         }
@@ -117,18 +123,20 @@ impl Lloyd<'_> {
 
 /// The clusters that give rows to the empty ones, and how many each.
 fn donors(clusters: &Clusters, losses: &[f64]) -> Vec<(usize, usize)> {
-    let empty = (0..clusters.len()).filter(|label| clusters.rows(*label).is_empty()).count();
-    let mut donors: Vec<(usize, usize)> =
-        (0..clusters.len()).filter(|label| losses[*label] > 0.0).map(|label| (label, 0)).collect();
+    let rows = |label: usize| clusters.rows(label).len();
+    let empty = (0..clusters.len()).filter(|label| rows(*label) == 0).count();
+    let donors = (0..clusters.len()).filter(|label| losses[*label] > 0.0);
+    // Rows that a cluster would keep, its label (of equally large ones the lower gives), its gifts.
+    let mut crowd: BinaryHeap<_> = donors.map(|label| (rows(label), Reverse(label), 0)).collect();
     for _ in 0..empty {
-        // Of equally large clusters `max_by_key` takes the last, so the order is reversed.
-        let share = |(label, gifts): &(usize, usize)| clusters.rows(*label).len() / (gifts + 1);
-        match donors.iter_mut().rev().max_by_key(|donor| share(donor)) {
-            Some(donor) => donor.1 += 1,
-            None => break,
-        }
+        let Some(mut largest) = crowd.peek_mut() else { break };
+        largest.2 += 1;
+        largest.0 = rows(largest.1.0) / (largest.2 + 1);
     }
+    let mut donors: Vec<(usize, usize)> =
+        crowd.into_iter().map(|(_, label, gifts)| (label.0, gifts)).collect();
     donors.retain(|(_, gifts)| *gifts > 0);
+    donors.sort_unstable();
     donors
 }
 

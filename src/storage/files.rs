@@ -103,6 +103,21 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes a folder and those above it, as far as they do not exist, and makes their names durable.
+pub fn create_folder(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let Some(parent) = path.parent() else { return Ok(()) };
+    create_folder(parent)?;
+    match fs::create_dir(path) {
+        // Somebody else was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        created => created.at("create the folder", path),
+    }?;
+    sync_folder(parent)
+}
+
 /// Makes the folders of a table, which may exist already, and makes their names durable.
 pub fn create_table_folders(table: &Path) -> Result<()> {
     for name in ["data", "versions", "indexes"] {

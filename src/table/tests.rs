@@ -232,3 +232,57 @@ fn every_file_of_a_version_is_verified() {
     assert_eq!(error.code(), "CORRUPTED");
     assert!(error.to_string().contains(path.to_str().unwrap()));
 }
+
+#[test]
+fn of_many_creators_of_a_table_one_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = |id: i32| {
+        let options = TableOptions::default();
+        let mut writer = Table::create(folder.path(), "t", &schema(), CreateMode::Create, options)?;
+        writer.write(&rows(id..id + 1))?;
+        writer.commit()
+    };
+
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let creators: Vec<_> = (0..8).map(|id| scope.spawn(move || create(id))).collect();
+        creators.into_iter().map(|creator| creator.join().unwrap()).collect()
+    });
+
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    let codes = results.iter().filter_map(|result| result.as_ref().err()).map(Error::code);
+    assert!(codes.into_iter().all(|code| code == "TABLE_EXISTS"));
+    let table = reopened(&folder);
+    assert_eq!(table.current().unwrap().row_count(), 1);
+    assert_eq!(data_files(&table), 1);
+}
+
+#[test]
+fn appends_and_overwrites_at_once_end_in_some_order_of_them() {
+    let (folder, table) = empty_table();
+    let write = |mode, ids| {
+        let mut writer = reopened(&folder).writer(mode).unwrap();
+        writer.write(&rows(ids)).unwrap();
+        writer.commit().unwrap();
+    };
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..10).for_each(|n| write(WriteMode::Append, n..n + 1)));
+        scope.spawn(|| (0..3).for_each(|_| write(WriteMode::Overwrite, 100..102)));
+    });
+
+    // The last overwrite came between two appends; those after it are there, in order.
+    let found = ids(&table.current().unwrap());
+    assert_eq!(found[..2], [100, 101]);
+    assert_eq!(found[2..], (0..10).collect::<Vec<_>>()[12 - found.len()..]);
+    assert_eq!(table.version().unwrap(), 14);
+}
+
+#[test]
+fn handles_and_writers_can_move_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    fn sent<T: Send>() {}
+
+    shared::<Table>();
+    shared::<Version>();
+    sent::<Writer>();
+}

@@ -109,9 +109,8 @@ impl Writer {
     /// be written or committed any more.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let mut segments = self.segments.take().ok_or_else(failed_before)?;
-        let batch = conform(batch, &self.schema, self.rows)?;
         if !matches!(self.target, Target::Ignored(_)) {
-            segments.write(&batch)?;
+            segments.write(&conform(batch, &self.schema, self.rows)?)?;
         }
         self.rows += batch.num_rows() as u64;
         self.segments = Some(segments);

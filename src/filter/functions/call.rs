@@ -34,8 +34,16 @@ pub(in super::super) fn bind(name: &str, arguments: Vec<Node>, sql: &str) -> Res
         });
     }
     let arguments = arguments.into_iter().map(decoded).collect::<Result<Vec<_>>>()?;
-    let number = shared_type(signature, &arguments, &[Type::Number], sql)?;
-    let any = shared_type(signature, &arguments, &[Type::Any, Type::ListOfAny], sql)?;
+    let number = shared_type(signature, &arguments, |kind| kind == Type::Number, sql)?;
+    let any = shared_type(signature, &arguments, Type::is_shared, sql)?;
+    let must_compare =
+        |parameter: &Parameter| matches!(parameter.data_type, Type::Single | Type::ListOfSingle);
+    if any.is_nested() && signature.parameters.iter().any(must_compare) {
+        return Err(Error::TypeMismatch {
+            sql: sql.to_owned(),
+            reason: format!("{} cannot be compared in {}; use its parts", describe(&any), function.signature),
+        });
+    }
     let arguments = arguments
         .into_iter()
         .enumerate()
@@ -64,16 +72,21 @@ fn unknown(name: &str) -> Error {
     Error::UnsupportedSql { feature: format!("the function {name}()"), instead }
 }
 
-/// The one type of all arguments whose parameters are of `kinds`.
-fn shared_type(signature: &Signature, arguments: &[Node], kinds: &[Type], sql: &str) -> Result<DataType> {
+/// The one type of all arguments that `concerns` a parameter of its kind.
+fn shared_type(
+    signature: &Signature,
+    arguments: &[Node],
+    concerns: impl Fn(Type) -> bool,
+    sql: &str,
+) -> Result<DataType> {
     let mut single = vec![];
     let mut in_lists = DataType::Null;
     for (position, argument) in arguments.iter().enumerate() {
-        let Some(parameter) = signature.parameter(position).filter(|p| kinds.contains(&p.data_type)) else {
+        let Some(parameter) = signature.parameter(position).filter(|p| concerns(p.data_type)) else {
             continue;
         };
-        match (parameter.data_type, element(&argument.data_type)) {
-            (Type::ListOfAny, Some(item)) => {
+        match (parameter.data_type.is_list(), element(&argument.data_type)) {
+            (true, Some(item)) => {
                 let item = super::super::types::plain(item);
                 // A list of constants bends to the other list; lists of columns must share a type.
                 in_lists = match common(&in_lists, &item) {
@@ -88,10 +101,10 @@ fn shared_type(signature: &Signature, arguments: &[Node], kinds: &[Type], sql: &
                     None => return Err(wrong_argument(argument, "a list of the same type", sql)),
                 };
             }
-            (Type::ListOfAny, None) if !argument.is_null_constant() => {
+            (true, None) if !argument.is_null_constant() => {
                 return Err(wrong_argument(argument, "a list", sql));
             }
-            (Type::ListOfAny, None) => {}
+            (true, None) => {}
             _ => single.push(argument),
         }
     }
@@ -104,7 +117,7 @@ fn shared_type(signature: &Signature, arguments: &[Node], kinds: &[Type], sql: &
             common_type(&single, sql)?
         }
     };
-    if kinds.contains(&Type::Number) {
+    if concerns(Type::Number) {
         data_type = match data_type {
             DataType::Null => DataType::Float64,
             DataType::UInt64 => DataType::Decimal128(38, 0),
@@ -162,8 +175,8 @@ fn fit(
             widened(argument, &DataType::Float64)
         }
         Type::Instant => wrong("a string, a number or a date"),
-        Type::Any => coerce(argument, any, sql),
-        Type::ListOfAny => {
+        Type::Any | Type::Single => coerce(argument, any, sql),
+        Type::ListOfAny | Type::ListOfSingle => {
             let list = DataType::new_list(any.clone(), true);
             cast(argument, list, OnFailure::Error, sql.to_owned())
         }
@@ -197,8 +210,8 @@ fn returned(returns: Type, arguments: &[Node], number: &DataType, any: &DataType
         Type::Date => DataType::Date32,
         Type::Timestamp | Type::Instant => DataType::Timestamp(TimeUnit::Microsecond, None),
         Type::Time => arguments.last().map_or(DataType::Null, |time| time.data_type.clone()),
-        Type::Any => any.clone(),
-        Type::ListOfAny => DataType::new_list(any.clone(), true),
+        Type::Any | Type::Single => any.clone(),
+        Type::ListOfAny | Type::ListOfSingle => DataType::new_list(any.clone(), true),
     }
 }
 

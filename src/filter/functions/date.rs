@@ -214,8 +214,11 @@ pub(super) fn to_unixtime(arguments: &Arguments) -> Result<ArrayRef> {
     arguments.build_integers(|row| i64::try_from(times.nanos(row)?.div_euclid(1_000_000_000)).ok())
 }
 
+/// A row's nanoseconds since 1970.
+type Instants<'a> = dyn Fn(usize) -> Result<Option<i128>> + 'a;
+
 /// Nanoseconds since 1970 of strings, seconds, dates and timestamps.
-fn instants<'a>(arguments: &'a Arguments) -> Result<Box<dyn Fn(usize) -> Result<Option<i128>> + 'a>> {
+fn instants<'a>(arguments: &'a Arguments) -> Result<Box<Instants<'a>>> {
     let data_type = arguments.value(0).array().data_type();
     if is_text(data_type) {
         let text = arrow_cast(&arguments.array(0)?, &DataType::Utf8).map_err(Error::internal)?;
@@ -230,7 +233,8 @@ fn instants<'a>(arguments: &'a Arguments) -> Result<Box<dyn Fn(usize) -> Result<
     if data_type == &DataType::Float64 {
         let seconds = arguments.float(0);
         return Ok(Box::new(move |row| {
-            Ok(seconds.get(row).map(|seconds| (seconds * 1e6).round() as i128 * 1000))
+            let micros = seconds.get(row).filter(|seconds| seconds.is_finite()).map(|seconds| seconds * 1e6);
+            Ok(micros.map(|micros| (micros.round() as i128).saturating_mul(1000)))
         }));
     }
     let times = Times::new(arguments, 0)?;

@@ -124,9 +124,9 @@ functions! {
 
     "Choices":
     ["coalesce", "ifnull", "nvl"] "coalesce(value: T, ...) -> T", "The first value that is not null.", Rows(conditional::coalesce);
-    ["nullif"] "nullif(a: T, b: T) -> T?", "Null if both are equal, else a.", Rows(conditional::nullif);
-    ["greatest"] "greatest(value: T, ...) -> T", "The greatest of the values that are not null.", Rows(conditional::greatest);
-    ["least"] "least(value: T, ...) -> T", "The least of the values that are not null.", Rows(conditional::least);
+    ["nullif"] "nullif(a: V, b: V) -> V?", "Null if both are equal, else a.", Rows(conditional::nullif);
+    ["greatest"] "greatest(value: V, ...) -> V", "The greatest of the values that are not null.", Rows(conditional::greatest);
+    ["least"] "least(value: V, ...) -> V", "The least of the values that are not null.", Rows(conditional::least);
 
     "Dates and times":
     ["now", "current_timestamp", "localtimestamp"] "now() -> timestamp", "The time at which the filter was read, in UTC.", Rows(date::now);
@@ -142,11 +142,11 @@ functions! {
     ["to_unixtime"] "to_unixtime(time: time) -> integer", "Seconds since 1970, rounded down.", Rows(date::to_unixtime);
 
     "Lists and structs":
-    ["array_has", "list_contains", "list_has", "array_contains"] "array_has(list: [T], element: T) -> boolean", "Whether the element is in the list. Also `element = ANY(list)`.", Rows(list::has);
-    ["array_has_any", "list_has_any"] "array_has_any(list: [T], elements: [T]) -> boolean", "Whether one of the elements is in the list.", Rows(list::has_any);
-    ["array_has_all", "list_has_all"] "array_has_all(list: [T], elements: [T]) -> boolean", "Whether all of the elements are in the list.", Rows(list::has_all);
+    ["array_has", "list_contains", "list_has", "array_contains"] "array_has(list: [V], element: V) -> boolean", "Whether the element is in the list. Also `element = ANY(list)`.", Rows(list::has);
+    ["array_has_any", "list_has_any"] "array_has_any(list: [V], elements: [V]) -> boolean", "Whether one of the elements is in the list.", Rows(list::has_any);
+    ["array_has_all", "list_has_all"] "array_has_all(list: [V], elements: [V]) -> boolean", "Whether all of the elements are in the list.", Rows(list::has_all);
     ["array_length", "list_length", "cardinality"] "array_length(list: [T]) -> integer", "How many elements.", Rows(list::length);
-    ["array_position", "list_position"] "array_position(list: [T], element: T) -> integer?", "Where the element is first, from 1; null if it is not there.", Rows(list::position);
+    ["array_position", "list_position"] "array_position(list: [V], element: V) -> integer?", "Where the element is first, from 1; null if it is not there.", Rows(list::position);
     ["array_element", "list_element"] "array_element(list: [T], n: integer) -> T?", "The n-th element, from 1, or from the end if n is negative. Also `list[n]`.", Rows(list::element);
     ["make_array", "make_list"] "make_array(element: T, ...) -> [T]", "A list. Also `[a, b]`.", Rows(list::make);
 }

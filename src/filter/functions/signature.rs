@@ -47,6 +47,10 @@ pub(super) enum Type {
     Any,
     /// A list of T.
     ListOfAny,
+    /// As T, but of a type that can be compared: no list or struct.
+    Single,
+    /// A list of V.
+    ListOfSingle,
 }
 
 impl Signature {
@@ -89,6 +93,16 @@ impl Signature {
 }
 
 impl Type {
+    /// Whether it is a list of the type that all such parameters share.
+    pub fn is_list(self) -> bool {
+        matches!(self, Self::ListOfAny | Self::ListOfSingle)
+    }
+
+    /// Whether it is the type that all such parameters share, or a list of it.
+    pub fn is_shared(self) -> bool {
+        matches!(self, Self::Any | Self::Single) || self.is_list()
+    }
+
     fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "string" => Self::Text,
@@ -105,6 +119,8 @@ impl Type {
             "instant" => Self::Instant,
             "T" => Self::Any,
             "[T]" => Self::ListOfAny,
+            "V" => Self::Single,
+            "[V]" => Self::ListOfSingle,
             _ => return None,
         })
     }

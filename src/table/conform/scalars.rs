@@ -7,7 +7,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, make_array};
 use arrow::compute::kernels::cmp;
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Float64Type, TimeUnit};
+use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type, TimeUnit};
 use arrow::util::display::array_value_to_string;
 
 use crate::table::conform::Misfit;
@@ -78,7 +78,7 @@ fn exact(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
 /// The nearest floats; a finite number must stay finite.
 fn floats(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
     let converted = every(array, to)?;
-    if to == &DataType::Float64 {
+    if !has_infinity(&converted) {
         return Ok(converted);
     }
     let (given, stored) = (every(array, &DataType::Float64)?, every(&converted, &DataType::Float64)?);
@@ -87,6 +87,22 @@ fn floats(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
     match (0..array.len()).find(|row| array.is_valid(*row) && overflows(row)) {
         Some(row) => Err(unfit(array, row, to)),
         None => Ok(converted),
+    }
+}
+
+/// Whether a float that is not a Float64 is infinite.
+fn has_infinity(array: &ArrayRef) -> bool {
+    // Folded without branches, because nearly always there is none.
+    match array.data_type() {
+        DataType::Float16 => {
+            let values = array.as_primitive::<Float16Type>().values();
+            values.iter().fold(false, |any, value| any | value.is_infinite())
+        }
+        DataType::Float32 => {
+            let values = array.as_primitive::<Float32Type>().values();
+            values.iter().fold(false, |any, value| any | value.is_infinite())
+        }
+        _ => false,
     }
 }
 
