@@ -131,9 +131,9 @@ impl Source {
         (room != "lib").then_some(room)
     }
 
-    /// Whether the file is the unit tests of the file or folder it lies in, as its name says.
+    /// Whether the file is unit tests and nothing else, as its name says.
     fn is_tests(&self) -> bool {
-        self.name.ends_with("/tests.rs")
+        self.name.ends_with("/tests.rs") || self.name.contains("/tests/")
     }
 
     /// How many modules deep the file's own code sits: 1 for `src/query.rs` and `src/query/mod.rs`.
