@@ -280,8 +280,14 @@ describe('an AbortSignal', () => {
     let listeners = 0;
     const add = signal.addEventListener.bind(signal);
     const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (...args: any) => (listeners++, (add as any)(...args));
-    signal.removeEventListener = (...args: any) => (listeners--, (remove as any)(...args));
+    signal.addEventListener = (...args: any) => {
+      listeners++;
+      (add as any)(...args);
+    };
+    signal.removeEventListener = (...args: any) => {
+      listeners--;
+      (remove as any)(...args);
+    };
 
     await table.createIndex('vector', { ...SMALL, signal });
     await rejection(table.createIndex('nope', { ...SMALL, signal }));
