@@ -30,6 +30,7 @@ test('every block of the README runs, and prints what its comments say', async (
   await writeFile(program, blocks.join('\n'));
   const printed: string[] = [];
   vi.spyOn(console, 'log').mockImplementation((...words) => printed.push(words.join(' ')));
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
 
   await import(program);
 

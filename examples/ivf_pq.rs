@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, FixedSizeListArray, Float32Array, Int32Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Float32Type, Int32Type, Schema, SchemaRef};
-use quiverdb::connection::{Connection, CreateMode};
+use quiverdb::connection::{ConnectOptions, Connection};
 use quiverdb::distance::Metric;
 use quiverdb::error::Result;
 use quiverdb::index::{IndexConfig, IvfPqConfig};
 use quiverdb::progress::Progress;
 use quiverdb::query::{Nearest, Request, Rows};
-use quiverdb::table::{IndexOptions, Table};
+use quiverdb::table::{CreateMode, IndexOptions, Table};
 
 const ROWS: i32 = 1000;
 const DIMENSIONS: usize = 128;
@@ -26,7 +26,7 @@ fn main() -> Result<()> {
 
 /// Everything this example does, in the folder `uri`. Returns the answer: ids and distances.
 pub fn run(uri: &str) -> Result<Vec<(i32, f32)>> {
-    let connection = Connection::connect(uri)?;
+    let connection = Connection::connect(uri, ConnectOptions::default())?;
     let table = create_table(&connection)?;
     create_indexes(&table)?;
     search(&table)
@@ -34,8 +34,8 @@ pub fn run(uri: &str) -> Result<Vec<(i32, f32)>> {
 
 /// A thousand rows, all with the same vector of ones.
 fn create_table(connection: &Connection) -> Result<Table> {
-    let mut writer = connection.create_table("vectors", schema(), CreateMode::Overwrite)?;
-    writer.write(rows())?;
+    let mut writer = connection.create_table("vectors", &schema(), CreateMode::Overwrite)?;
+    writer.write(&rows())?;
     writer.commit()?;
     connection.open_table("vectors")
 }

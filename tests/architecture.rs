@@ -39,7 +39,7 @@ const UNSAFE_FILES: &[&str] = &[
     "index/ivf_pq/scan/prefetch.rs",
     // The memory map, and the decoding of Arrow data in it without a second pass over the bytes.
     "storage/map.rs",
-    "storage/segment.rs",
+    "storage/segment/file.rs",
     // The trait by which napi asks for values that it has no name for.
     "node/to_js.rs",
 ];

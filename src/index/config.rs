@@ -36,7 +36,8 @@ pub struct IvfPqConfig {
     pub sub_vectors: Option<u32>,
     /// Bits of a sub-vector's code: 8 (the default) or 4.
     pub bits: u8,
-    /// Iterations of k-means. Default: [`ITERATIONS_MAX_DEFAULT`].
+    /// Iterations of k-means at most; the codebook takes no more than 12 of them. Default:
+    /// [`ITERATIONS_MAX_DEFAULT`].
     pub iterations_max: u32,
     /// Training rows for each partition and each codeword. Default: [`SAMPLE_RATE_DEFAULT`].
     pub sample_rate: u32,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
-use super::super::arithmetic;
+use super::super::evaluate::evaluate_arithmetic;
 use super::super::node::Arithmetic;
-use super::call::Arguments;
+use super::arguments::Arguments;
 use crate::error::Result;
 
 pub(super) fn sign(x: f64) -> f64 {
@@ -115,8 +115,7 @@ fn float_to_digits(x: f64, digits: i64, round: fn(f64) -> f64) -> f64 {
 
 pub(super) fn modulo(arguments: &Arguments) -> Result<ArrayRef> {
     let (x, y) = (arguments.value(0), arguments.value(1));
-    arithmetic::evaluate(Arithmetic::Remainder, x, y, arguments.data_type, "mod")?
-        .into_array(arguments.rows())
+    evaluate_arithmetic(Arithmetic::Remainder, x, y, arguments.data_type, "mod")?.into_array(arguments.rows())
 }
 
 pub(super) fn power(arguments: &Arguments) -> Result<ArrayRef> {

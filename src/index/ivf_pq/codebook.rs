@@ -173,7 +173,9 @@ fn width(dim: usize, sub_vectors: usize, bits: u8) -> usize {
 
 /// Copies `width` columns from `first` on, so that k-means reads them one after the other.
 fn columns(points: &[f32], dim: usize, first: usize, width: usize) -> Vec<f32> {
-    points.chunks_exact(dim).flat_map(|row| &row[first..first + width]).copied().collect()
+    let mut columns = Vec::with_capacity(points.len() / dim * width);
+    points.chunks_exact(dim).for_each(|row| columns.extend_from_slice(&row[first..first + width]));
+    columns
 }
 
 #[cfg(test)]

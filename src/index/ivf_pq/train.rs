@@ -15,6 +15,10 @@ use crate::progress::Progress;
 /// Rows to train the codebook with for each codeword, if the sample rate is lower.
 const ROWS_PER_CODEWORD_MIN: usize = 64;
 
+/// Passes over the rows that a codebook takes at most. Later ones still lower the loss, but by moving
+/// codewords to outliers: on Fashion-MNIST 50 passes find fewer neighbours than 12, in twice the time.
+const ITERATIONS_MAX: usize = 12;
+
 /// All that is learned from the rows.
 pub(super) struct Trained {
     /// The partitions; their sample is used up.
@@ -48,7 +52,7 @@ pub(super) fn train(
     let sample_rows = sample.len() / dim;
     let residuals = residuals(&partitioning, thin(sample, dim, codebook_rows), dim);
     let on_step = |done, total| progress.step("train codebooks", done, total);
-    let iterations_max = config.iterations_max as usize;
+    let iterations_max = (config.iterations_max as usize).min(ITERATIONS_MAX);
     let codebook =
         Codebook::train(&residuals, dim, sub_vectors, config.bits, iterations_max, config.seed, &on_step)?;
     stopwatch.lap("train codebooks");
