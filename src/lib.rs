@@ -6,6 +6,8 @@ pub mod error;
 pub mod filter;
 pub mod index;
 pub mod kmeans;
+#[cfg(feature = "node")]
+mod node;
 pub mod progress;
 pub mod query;
 pub mod storage;

@@ -4,28 +4,15 @@
 //! and the bound tree runs over record batches with arrow's kernels ([`evaluate`]). Logic is SQL's:
 //! true, false and null. `docs/filters.md` is the user's side of this room.
 
-mod arithmetic;
 mod bind;
-mod case;
-mod cast;
-mod coerce;
-mod compare;
-mod comparison;
 mod evaluate;
 mod functions;
-mod in_list;
-mod like;
 mod literal;
-mod names;
 mod node;
 mod parse;
-mod special;
+mod set;
 mod types;
 
-#[cfg(test)]
-mod fuzz;
-#[cfg(test)]
-mod oracle;
 #[cfg(test)]
 mod tests;
 
@@ -119,7 +106,7 @@ impl Predicate {
                 ),
             });
         }
-        Ok(Self(Expression::new(sql, coerce::coerce(node, &DataType::Boolean, sql)?)))
+        Ok(Self(Expression::new(sql, bind::coerce::coerce(node, &DataType::Boolean, sql)?)))
     }
 
     /// The text this was read from.

@@ -6,8 +6,8 @@ use arrow::array::{Array, ArrayRef, new_null_array};
 use arrow::datatypes::DataType;
 
 use super::functions::Function;
-use super::in_list::Set;
 use super::literal::Number;
+use super::set::Set;
 
 /// One expression and the type of its value.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use napi::bindgen_prelude::{
     Array, BigInt64ArraySlice, BigUint64ArraySlice, Float32ArraySlice, Float64ArraySlice, Int8ArraySlice,
-    Int16ArraySlice, Int32ArraySlice, JsObjectValue, Object, ToNapiValue, TypeName, Uint8ArraySlice,
-    Uint16ArraySlice, Uint32ArraySlice, ValueType,
+    Int16ArraySlice, Int32ArraySlice, Object, ToNapiValue, TypeName, Uint8ArraySlice, Uint16ArraySlice,
+    Uint32ArraySlice, ValueType,
 };
 use napi::{Env, Result, sys};
 

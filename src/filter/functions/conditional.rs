@@ -6,10 +6,9 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::{is_null, nullif as null_where};
 
-use super::super::comparison::compare;
-use super::super::evaluate::Value;
+use super::super::evaluate::{Value, compare};
 use super::super::node::Comparison;
-use super::call::Arguments;
+use super::arguments::Arguments;
 use crate::error::{Error, Result};
 
 pub(super) fn coalesce(arguments: &Arguments) -> Result<ArrayRef> {

@@ -9,7 +9,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Time
 
 use super::super::literal::{parse_temporal, temporal_grid};
 use super::super::types::is_text;
-use super::call::Arguments;
+use super::arguments::Arguments;
 use crate::error::{Error, Result};
 
 /// The timestamps that functions give.

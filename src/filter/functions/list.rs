@@ -8,11 +8,10 @@ use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::compute::{concat, interleave, take};
 use arrow::datatypes::{DataType, Field};
 
-use super::super::comparison::compare;
-use super::super::evaluate::Value;
-use super::super::in_list::Set;
+use super::super::evaluate::{Value, compare};
 use super::super::node::Comparison;
-use super::call::Arguments;
+use super::super::set::Set;
+use super::arguments::Arguments;
 use crate::error::{Error, Result};
 
 /// A list argument: for each row the range of its elements in `elements`.

@@ -4,7 +4,8 @@
 //! `name?` may be left out, a last `...` repeats the parameter before it, and a result type ending in
 //! `?` may be null although no argument is.
 
-mod call;
+mod arguments;
+mod bind;
 mod conditional;
 mod date;
 mod list;
@@ -13,14 +14,15 @@ mod regexp;
 mod signature;
 mod string;
 
-pub(super) use call::{bind, call};
+pub(super) use arguments::call;
+pub(super) use bind::bind;
 
 use std::sync::LazyLock;
 
 use arrow::array::ArrayRef;
 
 use crate::error::Result;
-use call::Arguments;
+use arguments::Arguments;
 use signature::Signature;
 
 /// A function that filters and expressions can call.

@@ -3,7 +3,7 @@
 use arrow::array::ArrayRef;
 use regex::{Regex, RegexBuilder};
 
-use super::call::{Arguments, Texts};
+use super::arguments::{Arguments, Texts};
 use crate::error::Result;
 
 /// A compiled pattern, or what is wrong with it. `g` among the flags is left to the caller.

@@ -2,7 +2,7 @@
 
 use arrow::array::ArrayRef;
 
-use super::call::Arguments;
+use super::arguments::Arguments;
 use crate::error::Result;
 
 /// No row's string may be made longer than this by one call.

@@ -10,7 +10,7 @@ use arrow::datatypes::DataType;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::Predicate;
+use super::super::Predicate;
 
 /// A column's name and the value of each row; none is null.
 const INTEGERS: &[i64] = &[-3, -1, 0, 1, 2, 3];

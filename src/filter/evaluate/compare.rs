@@ -11,8 +11,8 @@ use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::kernels::cmp;
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int64Type};
 
-use super::evaluate::{Value, evaluate as evaluate_node, per_distinct_value};
-use super::node::{Comparison, Node};
+use super::super::node::{Comparison, Node};
+use super::{Value, evaluate as evaluate_node, per_distinct_value};
 use crate::error::{Error, Result};
 
 /// `left operator right` for every row of `batch`.
@@ -31,7 +31,7 @@ pub(super) fn evaluate(
 }
 
 /// Compares two values of one type, or an Int64 or Decimal128 of scale 0 with a Float64.
-pub(super) fn compare(operator: Comparison, left: &Value, right: &Value) -> Result<Value> {
+pub(in super::super) fn compare(operator: Comparison, left: &Value, right: &Value) -> Result<Value> {
     use DataType::*;
     let result = match (left.array().data_type(), right.array().data_type()) {
         (Float32, Float32) => {

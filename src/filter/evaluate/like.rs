@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::{ilike, like};
 
-use super::evaluate::{Value, evaluate as evaluate_node, per_distinct_value};
-use super::node::Node;
+use super::super::node::Node;
+use super::{Value, evaluate as evaluate_node, per_distinct_value};
 use crate::error::{Error, Result};
 
 /// Whether `operand` matches `pattern`, for every row of `batch`.
@@ -30,7 +30,7 @@ pub(super) fn evaluate(
 
 /// `pattern`, in which `escape` takes the meaning of the next character away, in the form that arrow's
 /// kernels read, where a backslash does. `None` as the escape leaves nothing special but `%` and `_`.
-pub(super) fn with_backslash(pattern: &str, escape: Option<char>) -> String {
+pub(in super::super) fn with_backslash(pattern: &str, escape: Option<char>) -> String {
     let mut result = String::with_capacity(pattern.len());
     let mut chars = pattern.chars();
     while let Some(ch) = chars.next() {
@@ -53,7 +53,7 @@ pub(super) fn with_backslash(pattern: &str, escape: Option<char>) -> String {
 
 /// The regular expression of a SIMILAR TO pattern: `%` and `_` as in LIKE, the rest as in a regular
 /// expression, over the whole text.
-pub(super) fn similar_to(pattern: &str, escape: char) -> String {
+pub(in super::super) fn similar_to(pattern: &str, escape: char) -> String {
     let mut result = String::from("(?s)^(?:");
     let mut chars = pattern.chars();
     let mut in_class = false;

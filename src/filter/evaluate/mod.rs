@@ -1,5 +1,15 @@
 //! Runs a bound expression over a record batch with arrow's kernels.
 
+mod arithmetic;
+mod case;
+mod cast;
+mod compare;
+mod like;
+
+pub(super) use arithmetic::{evaluate as evaluate_arithmetic, kernel as arithmetic_kernel};
+pub(super) use compare::compare;
+pub(super) use like::{similar_to, with_backslash};
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
@@ -11,8 +21,8 @@ use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::{and_kleene, filter_record_batch, is_null, not, or_kleene, take};
 use arrow::datatypes::{DataType, Schema};
 
+use super::functions;
 use super::node::{Kind, Node};
-use super::{arithmetic, case, cast, comparison, functions, like};
 use crate::error::{Error, Result};
 
 /// A column of values, or one value that stands for all rows.
@@ -83,7 +93,7 @@ pub(super) fn evaluate(node: &Node, batch: &RecordBatch) -> Result<Value> {
         Kind::Is { operand, value: wanted } => {
             evaluate(operand, batch)?.map(|value| Ok(is(value.as_boolean(), *wanted)))
         }
-        Kind::Compare { operator, left, right } => comparison::evaluate(*operator, left, right, batch),
+        Kind::Compare { operator, left, right } => compare::evaluate(*operator, left, right, batch),
         Kind::InSet { operand, set } => {
             per_distinct_value(operand, batch, |value| value.map(|value| Ok(Arc::new(set.contains(value)?))))
         }

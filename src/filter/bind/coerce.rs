@@ -2,26 +2,31 @@
 
 use arrow::datatypes::DataType;
 
-use super::evaluate::fold;
-use super::literal::{Number, bound_of_nanos, integer_constant, parse_temporal, temporal_grid};
-use super::node::{Kind, Node, OnFailure};
-use super::parse::invalid;
-use super::types::{common, describe, is_decimal, is_text, plain};
+use super::super::evaluate::fold;
+use super::super::literal::{Number, bound_of_nanos, integer_constant, parse_temporal, temporal_grid};
+use super::super::node::{Kind, Node, OnFailure};
+use super::super::parse::invalid;
+use super::super::types::{common, describe, is_decimal, is_text, plain};
 use crate::error::{Error, Result};
 
 /// Takes encodings off, see [`plain`].
-pub(super) fn decoded(node: Node) -> Result<Node> {
+pub(in super::super) fn decoded(node: Node) -> Result<Node> {
     let data_type = plain(&node.data_type);
     widened(node, &data_type)
 }
 
 /// `node` as `target`, which holds every value of `node`'s type.
-pub(super) fn widened(node: Node, target: &DataType) -> Result<Node> {
+pub(in super::super) fn widened(node: Node, target: &DataType) -> Result<Node> {
     cast(node, target.clone(), OnFailure::Impossible, String::new())
 }
 
 /// A cast, or the node itself where there is nothing to do.
-pub(super) fn cast(node: Node, target: DataType, on_failure: OnFailure, sql: String) -> Result<Node> {
+pub(in super::super) fn cast(
+    node: Node,
+    target: DataType,
+    on_failure: OnFailure,
+    sql: String,
+) -> Result<Node> {
     if node.data_type == target {
         return Ok(node);
     }
@@ -30,7 +35,7 @@ pub(super) fn cast(node: Node, target: DataType, on_failure: OnFailure, sql: Str
 }
 
 /// The number that a numeric constant stands for.
-pub(super) fn number(node: &Node) -> Option<Number> {
+pub(in super::super) fn number(node: &Node) -> Option<Number> {
     match &node.kind {
         Kind::Constant { number: Some(number), .. } => Some(*number),
         Kind::Constant { value, .. } => Number::from_array(value),
@@ -39,7 +44,7 @@ pub(super) fn number(node: &Node) -> Option<Number> {
 }
 
 /// The text of a string constant.
-pub(super) fn text(node: &Node) -> Option<&str> {
+pub(in super::super) fn text(node: &Node) -> Option<&str> {
     use arrow::array::AsArray;
     let value = node.value()?;
     match value.data_type() {
@@ -52,7 +57,7 @@ pub(super) fn text(node: &Node) -> Option<&str> {
 
 /// `node` as `target` without loss, or a clear error. Constants bend: numbers to any number type that
 /// holds them, strings to dates and times.
-pub(super) fn coerce(node: Node, target: &DataType, sql: &str) -> Result<Node> {
+pub(in super::super) fn coerce(node: Node, target: &DataType, sql: &str) -> Result<Node> {
     let node = decoded(node)?;
     if node.data_type == *target {
         return Ok(node);
@@ -77,7 +82,7 @@ pub(super) fn coerce(node: Node, target: &DataType, sql: &str) -> Result<Node> {
 }
 
 /// A constant of a number type, if the number is one of its values (or near one, for floats).
-pub(super) fn bent_number(number: Number, target: &DataType) -> Option<Node> {
+pub(in super::super) fn bent_number(number: Number, target: &DataType) -> Option<Node> {
     let scale = match target {
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => i32::from(*scale),
         DataType::Float16 | DataType::Float32 | DataType::Float64 => {
@@ -100,12 +105,12 @@ pub(super) fn bent_number(number: Number, target: &DataType) -> Option<Node> {
 }
 
 /// Whether `number` can join values of type `target` without changing what kind of number they are.
-pub(super) fn stays(number: Number, target: &DataType) -> bool {
+pub(in super::super) fn stays(number: Number, target: &DataType) -> bool {
     (number.is_written_whole() || !target.is_integer()) && bent_number(number, target).is_some()
 }
 
 /// The type that all `nodes` can take; constants have the last word only among themselves.
-pub(super) fn common_type(nodes: &[&Node], sql: &str) -> Result<DataType> {
+pub(in super::super) fn common_type(nodes: &[&Node], sql: &str) -> Result<DataType> {
     let mut result = DataType::Null;
     let (constants, others): (Vec<&Node>, Vec<&Node>) =
         nodes.iter().copied().filter(|node| !node.is_null_constant()).partition(|node| node.is_constant());
@@ -158,7 +163,7 @@ fn does_not_fit(node: &Node, target: &DataType, sql: &str) -> Error {
     }
 }
 
-pub(super) fn invalid_instant(sql: &str, text: &str, data_type: &DataType) -> Error {
+pub(in super::super) fn invalid_instant(sql: &str, text: &str, data_type: &DataType) -> Error {
     let example = match data_type {
         DataType::Time32(_) | DataType::Time64(_) => "13:30:00",
         DataType::Date32 | DataType::Date64 => "2024-01-31",

@@ -6,19 +6,18 @@ use std::sync::Arc;
 use arrow::array::{Int64Array, IntervalMonthDayNanoArray};
 use arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
 use arrow::datatypes::DataType;
-use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, CastKind, CeilFloorKind, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Interval, Subscript, TrimWhereField, Value,
-};
+use sqlparser::ast::{BinaryOperator, CaseWhen, CastKind, CeilFloorKind, Expr, Interval, TrimWhereField};
 
-use super::bind::{Binder, excerpt, not, string, unsupported};
+use super::super::evaluate::fold;
+use super::super::functions;
+use super::super::node::{Comparison, Kind, Node, OnFailure};
+use super::super::parse::invalid;
+use super::super::types::{describe, from_sql, is_binary, is_text};
+use super::call::{access, call};
 use super::coerce::{cast, coerce, common_type, decoded, text};
 use super::compare::compare;
-use super::evaluate::fold;
-use super::node::{Comparison, Kind, Node, OnFailure};
-use super::parse::invalid;
-use super::types::{describe, from_sql, is_binary, is_text};
-use super::{functions, like, names};
+use super::patterns::{escape_character, regexp, similar_to};
+use super::{Binder, excerpt, not, string, unsupported};
 use crate::error::{Error, Result};
 
 /// Everything that [`Binder::bind`] does not bind itself.
@@ -44,7 +43,7 @@ pub(super) fn bind(binder: &mut Binder, expr: &Expr) -> Result<Node> {
         Expr::CompoundFieldAccess { root, access_chain } => access(binder, root, access_chain, expr),
         Expr::SimilarTo { negated, expr: operand, pattern, escape_char } => {
             let escape = match escape_char {
-                Some(escape) => binder.escape(&escape.value)?.unwrap_or('\0'),
+                Some(escape) => escape_character(binder, &escape.value)?.unwrap_or('\0'),
                 None => '\\',
             };
             let node = similar_to(binder, operand, pattern, escape, expr)?;
@@ -190,100 +189,6 @@ fn interval(binder: &mut Binder, interval: &Interval) -> Result<Node> {
     Ok(Node::constant(Arc::new(IntervalMonthDayNanoArray::from(vec![parsed]))))
 }
 
-fn call(binder: &mut Binder, function: &Function, whole: &Expr) -> Result<Node> {
-    let name = function.name.to_string();
-    let name = name.trim_matches(['"', '`']);
-    if function.over.is_some() {
-        return Err(unsupported(
-            format!("the window function {name}()"),
-            "a filter looks at one row at a time",
-        ));
-    }
-    if function.filter.is_some() || !function.within_group.is_empty() {
-        return Err(unsupported(format!("the aggregate {name}()"), "a filter looks at one row at a time"));
-    }
-    let list = match &function.args {
-        FunctionArguments::None => return without_parentheses(binder, function, name, whole),
-        FunctionArguments::Subquery(_) => {
-            return Err(unsupported("a subquery", "run it first, and pass its result"));
-        }
-        FunctionArguments::List(list) => list,
-    };
-    if list.duplicate_treatment.is_some() || !list.clauses.is_empty() || function.null_treatment.is_some() {
-        return Err(unsupported(format!("`{}`", excerpt(whole)), "pass plain arguments"));
-    }
-    let mut arguments = vec![];
-    for argument in &list.args {
-        match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => arguments.push(argument),
-            // count(*) and the like: the name says best what is wrong.
-            FunctionArg::Unnamed(_) => return functions::bind(name, vec![], &excerpt(whole)),
-            _ => return Err(unsupported("named arguments", "pass them in order")),
-        }
-    }
-    match (name.to_lowercase().as_str(), arguments.as_slice()) {
-        ("get_field", [parent, field]) => {
-            let (parent, field) = (binder.bind(parent)?, binder.bind(field)?);
-            let field =
-                text(&field).ok_or_else(|| unsupported("get_field of a column", "name the field: 'name'"))?;
-            names::field(parent, field)
-        }
-        ("position", [part, text]) => binder.call("strpos", &[text, part], whole),
-        ("if", _) => Err(unsupported("if()", "write CASE WHEN condition THEN a ELSE b END")),
-        _ => binder.call(name, &arguments, whole),
-    }
-}
-
-/// `current_date` and the like, unless a column has that name.
-fn without_parentheses(binder: &mut Binder, function: &Function, name: &str, whole: &Expr) -> Result<Node> {
-    if let [part] = function.name.0.as_slice()
-        && let Some(name) = part.as_ident().filter(|name| binder.is_column(name))
-    {
-        return binder.bind(&Expr::Identifier(name.clone()));
-    }
-    binder.call(name, &[], whole)
-}
-
-/// `list[1]`, `record['field']`, and longer paths of them.
-fn access(binder: &mut Binder, root: &Expr, chain: &[AccessExpr], whole: &Expr) -> Result<Node> {
-    let mut names = match root {
-        Expr::Identifier(name) => vec![name.clone()],
-        Expr::CompoundIdentifier(names) => names.clone(),
-        _ => vec![],
-    };
-    let dots =
-        if names.is_empty() { 0 } else { chain.iter().take_while(|access| dotted(access).is_some()).count() };
-    names.extend(chain[..dots].iter().filter_map(dotted).cloned());
-    let root = if dots == 0 { root.clone() } else { Expr::CompoundIdentifier(names) };
-    let mut node = binder.bind(&root)?;
-    for access in &chain[dots..] {
-        node = match access {
-            AccessExpr::Subscript(Subscript::Index { index: Expr::Value(value) })
-                if matches!(value.value, Value::SingleQuotedString(_)) =>
-            {
-                names::field(node, &value.value.clone().into_string().unwrap_or_default())?
-            }
-            AccessExpr::Subscript(Subscript::Index { index }) => {
-                let index = binder.bind(index)?;
-                match text(&index) {
-                    Some(name) => names::field(node, name)?,
-                    None => functions::bind("array_element", vec![node, index], &excerpt(whole))?,
-                }
-            }
-            AccessExpr::Dot(Expr::Identifier(name)) => names::field(node, &name.value)?,
-            _ => return Err(unsupported(format!("`{}`", excerpt(whole)), "use list[n] or record.field")),
-        };
-    }
-    Ok(node)
-}
-
-fn dotted(access: &AccessExpr) -> Option<&sqlparser::ast::Ident> {
-    match access {
-        AccessExpr::Dot(Expr::Identifier(name)) => Some(name),
-        _ => None,
-    }
-}
-
 /// `left || right`: null if one is.
 pub(super) fn concatenation(binder: &mut Binder, left: &Expr, right: &Expr, whole: &Expr) -> Result<Node> {
     let (left, right) = (binder.bind(left)?, binder.bind(right)?);
@@ -298,38 +203,8 @@ pub(super) fn concatenation(binder: &mut Binder, left: &Expr, right: &Expr, whol
     if nulls.is_empty() {
         return Ok(joined);
     }
-    let branches = vec![(super::bind::any_of(nulls)?, Node::null(&DataType::Utf8))];
+    let branches = vec![(super::any_of(nulls)?, Node::null(&DataType::Utf8))];
     fold(Node::new(Kind::Case { branches, otherwise: Some(Box::new(joined)) }, DataType::Utf8, true))
-}
-
-/// `text ~ pattern`.
-pub(super) fn regexp(
-    binder: &mut Binder,
-    text: &Expr,
-    pattern: &Expr,
-    flags: &str,
-    whole: &Expr,
-) -> Result<Node> {
-    let arguments = vec![binder.bind(text)?, binder.bind(pattern)?, string(flags)];
-    functions::bind("regexp_like", arguments, &excerpt(whole))
-}
-
-fn similar_to(
-    binder: &mut Binder,
-    operand: &Expr,
-    pattern: &Expr,
-    escape: char,
-    whole: &Expr,
-) -> Result<Node> {
-    let (operand, pattern) = (binder.bind(operand)?, binder.bind(pattern)?);
-    let pattern = match text(&pattern) {
-        Some(text) => string(&like::similar_to(text, escape)),
-        None if pattern.is_null_constant() => pattern,
-        None => {
-            return Err(unsupported("SIMILAR TO with a pattern that is not a literal", "use regexp_like()"));
-        }
-    };
-    functions::bind("regexp_like", vec![operand, pattern], &excerpt(whole))
 }
 
 fn one_argument(

@@ -3,8 +3,8 @@
 use arrow::datatypes::{DataType, Fields, Schema};
 use sqlparser::ast::Ident;
 
-use super::evaluate::fold;
-use super::node::{Kind, Node};
+use super::super::evaluate::fold;
+use super::super::node::{Kind, Node};
 use crate::error::{Error, Result};
 
 /// The column that `parts` name: `a`, or the field `a.b.c`, or a column whose own name has dots.
@@ -32,7 +32,7 @@ pub(super) fn field(parent: Node, name: &str) -> Result<Node> {
             sql: format!("{path}.{name}"),
             reason: format!(
                 "'{path}' is {}, not a struct with fields",
-                super::types::describe(&parent.data_type)
+                super::super::types::describe(&parent.data_type)
             ),
         });
     };

@@ -11,7 +11,7 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use arrow::util::display::FormatOptions;
 
-use super::node::OnFailure;
+use super::super::node::OnFailure;
 use crate::error::{Error, Result};
 
 /// `array` as `target`. What does not fit is an error that names it, or null.

@@ -5,8 +5,8 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::DataType;
 
-use super::evaluate::{evaluate as evaluate_node, evaluate_where};
-use super::node::Node;
+use super::super::node::Node;
+use super::{evaluate as evaluate_node, evaluate_where};
 use crate::error::{Error, Result};
 
 /// The first branch whose condition is true, else `otherwise`, else null; for every row of `batch`.

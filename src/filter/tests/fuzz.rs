@@ -1,11 +1,12 @@
 //! Throws arbitrary text and arbitrary expressions at the filter: whatever the input, no panic, and no
 //! error that blames quiverdb.
 
+use arrow::array::Array;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::Expression;
-use super::tests::rows;
+use super::super::Expression;
+use super::rows;
 
 const COLUMNS: &[&str] = &[
     "id",
@@ -206,7 +207,7 @@ const TYPES: &[&str] = &[
 ];
 
 fn function_names() -> Vec<&'static str> {
-    super::functions::all().flat_map(|function| function.names.iter().copied()).collect()
+    super::super::functions::all().flat_map(|function| function.names.iter().copied()).collect()
 }
 
 /// Text of tokens in no order.
@@ -280,8 +281,6 @@ fn check(sql: &str) -> Result<(), TestCaseError> {
     }
     Ok(())
 }
-
-use arrow::array::Array;
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: ProptestConfig::default().cases.max(1000), ..ProptestConfig::default() })]

@@ -1,5 +1,14 @@
 //! From sqlparser's syntax tree to a bound one: finds names, decides types, folds constants.
 
+mod arithmetic;
+mod call;
+pub(super) mod coerce;
+mod compare;
+mod membership;
+mod names;
+mod patterns;
+mod syntax;
+
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -7,16 +16,15 @@ use arrow::array::{BinaryArray, BooleanArray, StringArray};
 use arrow::datatypes::{DataType, Schema};
 use sqlparser::ast::{BinaryOperator, Expr, Ident, UnaryOperator, Value};
 
-use super::coerce::{coerce, common_type, decoded, text};
-use super::compare::compare;
 use super::evaluate::fold;
-use super::in_list::Set;
+use super::functions;
 use super::literal::Number;
 use super::node::{Arithmetic, Comparison, Kind, Node};
 use super::parse::{DEPTH_MAX, invalid, too_deep};
-use super::types::{describe, is_text};
-use super::{arithmetic, functions, like, names, special};
+use super::types::describe;
 use crate::error::{Error, Result};
+use coerce::decoded;
+use compare::compare;
 
 /// Binds `tree`, which was parsed from `sql`, to the columns of `schema`.
 pub(super) fn bind(tree: &Expr, schema: &Schema, sql: &str) -> Result<Node> {
@@ -48,7 +56,7 @@ impl Binder<'_> {
             Expr::CompoundIdentifier(parts) => names::resolve(parts, self.schema),
             Expr::Value(value) => self.value(&value.value),
             Expr::BinaryOp { left, op: op @ (BinaryOperator::And | BinaryOperator::Or), right } => {
-                self.chain(expr, op, left, right)
+                self.chain(op, left, right)
             }
             Expr::BinaryOp { left, op, right } => self.binary(left, op, right, expr),
             Expr::UnaryOp { op, expr: operand } => self.unary(op, operand, expr),
@@ -66,19 +74,21 @@ impl Binder<'_> {
             Expr::IsNotDistinctFrom(left, right) => {
                 self.comparison(Comparison::NotDistinct, left, right, expr)
             }
-            Expr::InList { expr: operand, list, negated } => self.in_list(operand, list, *negated, expr),
+            Expr::InList { expr: operand, list, negated } => {
+                membership::in_list(self, operand, list, *negated, expr)
+            }
             Expr::Between { expr: operand, negated, low, high } => {
                 self.between(operand, low, high, *negated, expr)
             }
             Expr::Like { negated, any: false, expr: operand, pattern, escape_char } => {
                 let escape = escape_char.as_ref().map(|escape| &escape.value);
-                self.like(operand, pattern, escape, false, *negated, expr)
+                patterns::like(self, operand, pattern, escape, false, *negated, expr)
             }
             Expr::ILike { negated, any: false, expr: operand, pattern, escape_char } => {
                 let escape = escape_char.as_ref().map(|escape| &escape.value);
-                self.like(operand, pattern, escape, true, *negated, expr)
+                patterns::like(self, operand, pattern, escape, true, *negated, expr)
             }
-            _ => special::bind(self, expr),
+            _ => syntax::bind(self, expr),
         }
     }
 
@@ -119,7 +129,7 @@ impl Binder<'_> {
     }
 
     /// A chain of ANDs or of ORs, which sqlparser nests to the left however long it is.
-    fn chain(&mut self, whole: &Expr, operator: &BinaryOperator, left: &Expr, right: &Expr) -> Result<Node> {
+    fn chain(&mut self, operator: &BinaryOperator, left: &Expr, right: &Expr) -> Result<Node> {
         let mut operands = vec![right];
         let mut rest = left;
         while let Expr::BinaryOp { left, op, right } = rest
@@ -129,12 +139,14 @@ impl Binder<'_> {
             rest = left;
         }
         operands.push(rest);
-        debug_assert!(matches!(whole, Expr::BinaryOp { .. }));
         let nodes =
             operands.into_iter().rev().map(|operand| self.condition(operand)).collect::<Result<Vec<_>>>()?;
         let nullable = nodes.iter().any(|node| node.nullable);
-        let kind = if *operator == BinaryOperator::And { Kind::And(nodes) } else { Kind::Or(nodes) };
-        fold(Node::boolean(kind, nullable))
+        if *operator == BinaryOperator::And {
+            let nodes = membership::gathered(nodes, Comparison::NotEqual)?;
+            return fold(Node::boolean(Kind::And(nodes), nullable));
+        }
+        any_of(membership::gathered(nodes, Comparison::Equal)?)
     }
 
     /// An operand that must be true, false or null.
@@ -163,16 +175,16 @@ impl Binder<'_> {
             return arithmetic::bind(operator, left, right, &excerpt(whole));
         }
         match operator {
-            Op::StringConcat => special::concatenation(self, left, right, whole),
+            Op::StringConcat => syntax::concatenation(self, left, right, whole),
             Op::PGStartsWith => self.call("starts_with", &[left, right], whole),
-            Op::PGRegexMatch | Op::Regexp => special::regexp(self, left, right, "", whole),
-            Op::PGRegexIMatch => special::regexp(self, left, right, "i", whole),
-            Op::PGRegexNotMatch => not(special::regexp(self, left, right, "", whole)?),
-            Op::PGRegexNotIMatch => not(special::regexp(self, left, right, "i", whole)?),
-            Op::PGLikeMatch => self.like(left, right, None, false, false, whole),
-            Op::PGILikeMatch => self.like(left, right, None, true, false, whole),
-            Op::PGNotLikeMatch => self.like(left, right, None, false, true, whole),
-            Op::PGNotILikeMatch => self.like(left, right, None, true, true, whole),
+            Op::PGRegexMatch | Op::Regexp => patterns::regexp(self, left, right, "", whole),
+            Op::PGRegexIMatch => patterns::regexp(self, left, right, "i", whole),
+            Op::PGRegexNotMatch => not(patterns::regexp(self, left, right, "", whole)?),
+            Op::PGRegexNotIMatch => not(patterns::regexp(self, left, right, "i", whole)?),
+            Op::PGLikeMatch => patterns::like(self, left, right, None, false, false, whole),
+            Op::PGILikeMatch => patterns::like(self, left, right, None, true, false, whole),
+            Op::PGNotLikeMatch => patterns::like(self, left, right, None, false, true, whole),
+            Op::PGNotILikeMatch => patterns::like(self, left, right, None, true, true, whole),
             Op::Xor => {
                 let (left, right) = (self.condition(left)?, self.condition(right)?);
                 compare(Comparison::NotEqual, left, right, &excerpt(whole))
@@ -234,151 +246,11 @@ impl Binder<'_> {
         if negated { not(node) } else { Ok(node) }
     }
 
-    /// `operand [NOT] IN (list)`: constants become a set, the rest comparisons.
-    fn in_list(&mut self, operand: &Expr, list: &[Expr], negated: bool, whole: &Expr) -> Result<Node> {
-        let operand = decoded(self.bind(operand)?)?;
-        if list.is_empty() {
-            return Ok(truth(negated));
-        }
-        let sql = excerpt(whole);
-        let mut set = vec![];
-        let mut has_null = false;
-        let mut comparisons = vec![];
-        for item in list {
-            let item = self.bind(item)?;
-            if item.is_null_constant() {
-                has_null = true;
-                continue;
-            }
-            let constant = item.is_constant();
-            let equal = compare(Comparison::Equal, operand.clone(), item, &sql)?;
-            match member(&equal, &operand) {
-                Some(Member::Value(value)) if constant => set.push(value),
-                Some(Member::Never) if constant => {}
-                _ => comparisons.push(equal),
-            }
-        }
-        let all_fit = comparisons.is_empty();
-        if !set.is_empty() || all_fit {
-            match Set::new(&operand.data_type, &set, has_null)? {
-                Some(set) => comparisons.push(in_set(operand, set)?),
-                None => {
-                    for value in set {
-                        comparisons.push(compare(
-                            Comparison::Equal,
-                            operand.clone(),
-                            Node::constant(value),
-                            &sql,
-                        )?);
-                    }
-                    if has_null || comparisons.is_empty() {
-                        comparisons.push(empty_membership(operand, has_null)?);
-                    }
-                }
-            }
-        } else if has_null {
-            comparisons.push(Node::null(&DataType::Boolean));
-        }
-        let node = any_of(comparisons)?;
-        if negated { not(node) } else { Ok(node) }
-    }
-
-    pub fn like(
-        &mut self,
-        operand: &Expr,
-        pattern: &Expr,
-        escape: Option<&Value>,
-        ignore_case: bool,
-        negated: bool,
-        whole: &Expr,
-    ) -> Result<Node> {
-        let (operand, pattern) = (decoded(self.bind(operand)?)?, decoded(self.bind(pattern)?)?);
-        for node in [&operand, &pattern] {
-            if !is_text(&node.data_type) && !node.data_type.is_null() {
-                return Err(Error::TypeMismatch {
-                    sql: excerpt(whole),
-                    reason: format!(
-                        "LIKE compares strings, but this is {}; CAST it to TEXT",
-                        describe(&node.data_type)
-                    ),
-                });
-            }
-        }
-        let pattern = match (escape, text(&pattern)) {
-            (None, _) => pattern,
-            (Some(escape), Some(text)) => string(&like::with_backslash(text, self.escape(escape)?)),
-            (Some(_), None) if pattern.is_null_constant() => pattern,
-            (Some(_), None) => {
-                return Err(unsupported(
-                    "ESCAPE with a pattern that is not a literal",
-                    "write the pattern as a 'string'",
-                ));
-            }
-        };
-        let target = common_type(&[&operand, &pattern], &excerpt(whole))?;
-        let target = if is_text(&target) { target } else { DataType::Utf8 };
-        let sql = excerpt(whole);
-        let (operand, pattern) = (coerce(operand, &target, &sql)?, coerce(pattern, &target, &sql)?);
-        let nullable = operand.nullable || pattern.nullable;
-        let kind = Kind::Like { operand: Box::new(operand), pattern: Box::new(pattern), ignore_case };
-        let node = fold(Node::boolean(kind, nullable))?;
-        if negated { not(node) } else { Ok(node) }
-    }
-
-    /// The character of an ESCAPE clause; none if it is the empty string.
-    pub fn escape(&self, escape: &Value) -> Result<Option<char>> {
-        let text = escape.clone().into_string().unwrap_or_default();
-        let mut chars = text.chars();
-        match (chars.next(), chars.next()) {
-            (escape, None) => Ok(escape),
-            _ => Err(invalid(self.sql, format!("ESCAPE takes one character, not '{text}'"))),
-        }
-    }
-
     /// A function of this table, called by an operator or a special syntax.
     pub fn call(&mut self, name: &str, arguments: &[&Expr], whole: &Expr) -> Result<Node> {
         let arguments = arguments.iter().map(|argument| self.bind(argument)).collect::<Result<Vec<_>>>()?;
         functions::bind(name, arguments, &excerpt(whole))
     }
-}
-
-enum Member {
-    Value(arrow::array::ArrayRef),
-    Never,
-}
-
-/// What `operand = literal` came to: a value of the operand's own type, or a comparison that never holds.
-fn member(equal: &Node, operand: &Node) -> Option<Member> {
-    let Kind::Compare { operator, right, .. } = &equal.kind else { return None };
-    match (operator, right.value()) {
-        (Comparison::Equal, Some(value)) if right.data_type == operand.data_type => {
-            Some(Member::Value(value.clone()))
-        }
-        // f16 is compared as f32, which holds its values exactly.
-        (Comparison::Equal, Some(value)) if operand.data_type == DataType::Float16 => {
-            arrow::compute::cast(value, &DataType::Float16).ok().map(Member::Value)
-        }
-        (Comparison::Less, Some(_)) => Some(Member::Never),
-        _ => None,
-    }
-}
-
-fn in_set(operand: Node, set: Set) -> Result<Node> {
-    fold(Node::boolean(Kind::InSet { operand: Box::new(operand), set }, true))
-}
-
-/// Membership in a list that holds no value, or only null.
-fn empty_membership(operand: Node, has_null: bool) -> Result<Node> {
-    if has_null {
-        return Ok(Node::null(&DataType::Boolean));
-    }
-    // False, but null where the operand is.
-    let is_null = is_null(operand, true)?;
-    let kind = Kind::Case {
-        branches: vec![(is_null, Node::null(&DataType::Boolean))],
-        otherwise: Some(Box::new(truth(false))),
-    };
-    fold(Node::boolean(kind, true))
 }
 
 pub(super) fn any_of(mut nodes: Vec<Node>) -> Result<Node> {

@@ -5,11 +5,11 @@
 
 use arrow::datatypes::DataType;
 
+use super::super::evaluate::fold;
+use super::super::literal::{Bound, Grid, bound_of_nanos, integer_constant, parse_temporal, temporal_grid};
+use super::super::node::{Comparison, Kind, Node, OnFailure};
+use super::super::types::{common, describe, is_binary, is_date_or_timestamp, is_decimal, is_text};
 use super::coerce::{bent_number, cast, decoded, invalid_instant, number, text, widened};
-use super::evaluate::fold;
-use super::literal::{Bound, Grid, bound_of_nanos, integer_constant, parse_temporal, temporal_grid};
-use super::node::{Comparison, Kind, Node, OnFailure};
-use super::types::{common, describe, is_binary, is_date_or_timestamp, is_decimal, is_text};
 use crate::error::{Error, Result};
 
 /// `left operator right`.
@@ -150,7 +150,7 @@ fn compare_with_float(
     operator: Comparison,
     left: Node,
     right: Node,
-    number: super::literal::Number,
+    number: super::super::literal::Number,
 ) -> Result<Node> {
     let nullable = left.nullable;
     let (left, right) = match bent_number(number, &left.data_type) {
