@@ -7,7 +7,6 @@ mod exact;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{ArrayRef, FixedSizeListArray, Float16Array, Float32Array, Float64Array};
 use arrow::array::{Int8Array, UInt8Array};
