@@ -1,7 +1,7 @@
 /** What several tests need. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Connection, type ConnectionOptions, connect, QuiverError } from '../lib/index.js';
 
@@ -32,6 +32,14 @@ export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'quiverdb-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** The paths of all files in a folder and in those below it. */
+export function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
 }
 
 /** A connection to a folder of the test's own. */

@@ -1,6 +1,6 @@
 //! How long k-means and product quantization take, against the matrix products in them.
 //!
-//! `cargo bench --bench kmeans [-- threads]` prints seconds, GFLOP/s (two for each multiply-add of an
+//! `cargo bench --bench kmeans --features plain-product [-- threads]` prints seconds, GFLOP/s (two for each multiply-add of an
 //! assignment; all else counts as overhead), and the share of what a plain matrix product of the
 //! same shape reaches in the same run. Shapes are those of Fashion-MNIST and GloVe.
 

@@ -42,5 +42,5 @@ export type {
   IndexStatistics,
 } from './table-indexes.js';
 export { VectorQuery, type WithDistance } from './vector-query.js';
-export { Float32Vector, Float64Vector, Int8Vector, Uint8Vector } from './vectors.js';
+export type { Float32Vector, Float64Vector, Int8Vector, Uint8Vector } from './vectors.js';
 export type { WriteProgress } from './write.js';

@@ -75,11 +75,15 @@ const IVF_FLAT = [
  * ```
  */
 export class Index {
-  /** @internal */
-  readonly settings: Readonly<NativeIndexOptions>;
+  readonly #settings: NativeIndexOptions;
 
   private constructor(settings: NativeIndexOptions) {
-    this.settings = Object.freeze(settings);
+    this.#settings = settings;
+  }
+
+  /** What goes to the engine. @internal */
+  get settings(): Readonly<NativeIndexOptions> {
+    return this.#settings;
   }
 
   /**

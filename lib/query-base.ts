@@ -52,8 +52,7 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
    * @throws {QuiverError} `TIMEOUT` if it took longer than `timeoutMs`.
    */
   async toArray(options?: QueryExecutionOptions): Promise<Row[]> {
-    const request = await this.prepare(options);
-    return toRows<Row>(await rethrow(this.table.query(request)));
+    return toRows<Row>(await this.run(options, (request) => this.table.query(request)));
   }
 
   /**
@@ -62,8 +61,7 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
    * @throws {QuiverError} `TIMEOUT` if it took longer than `timeoutMs`.
    */
   async toArrow(options?: QueryExecutionOptions): Promise<ArrowTable> {
-    const request = await this.prepare(options);
-    return fromIpc(await rethrow(this.table.queryArrow(request)));
+    return fromIpc(await this.run(options, (request) => this.table.queryArrow(request)));
   }
 
   /** Runs the query and streams record batches of at most 1024 rows. */
@@ -73,9 +71,8 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
 
   /** Runs the query and streams record batches. */
   async *execute(options?: QueryExecutionOptions): AsyncGenerator<RecordBatch, void, undefined> {
-    const request = await this.prepare(options);
     const rowsMax = options?.maxBatchLength ?? MAX_BATCH_LENGTH;
-    const stream = await rethrow(this.table.queryStream(request, rowsMax));
+    const stream = await this.run(options, (request) => this.table.queryStream(request, rowsMax));
     try {
       for (;;) {
         const ipc = await rethrow(stream.next());
@@ -93,21 +90,37 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
    * @param verbose whether to show all settings
    */
   async explainPlan(verbose = false): Promise<string> {
-    return rethrow(this.table.explain(await this.prepare(), flag('verbose', verbose)));
+    flag('verbose', verbose);
+    return this.run(undefined, (request) => this.table.explain(request, verbose));
   }
 
   /** Runs the query and says how: the plan, with times and counts for every step. */
   async analyzePlan(): Promise<string> {
-    return rethrow(this.table.analyze(await this.prepare()));
+    return this.run(undefined, (request) => this.table.analyze(request));
   }
 
   /** The schema of the result. */
   async outputSchema(): Promise<Schema> {
-    return fromIpc(await rethrow(this.table.outputSchema(await this.prepare()))).schema;
+    return fromIpc(await this.run(undefined, (request) => this.table.outputSchema(request))).schema;
+  }
+
+  /** Waits for what was promised, and hands the request to the engine. @internal */
+  protected async run<T>(
+    options: QueryExecutionOptions | undefined,
+    call: (request: NativeRequest) => Promise<T>,
+  ): Promise<T> {
+    // A vector may be added while others are waited for.
+    for (let wait = this.pending(); wait !== undefined; wait = this.pending()) await wait;
+    return rethrow(call(this.prepare(options)));
+  }
+
+  /** What must be waited for before the query can run, if anything. @internal */
+  protected pending(): Promise<unknown> | undefined {
+    return undefined;
   }
 
   /** The request as it is run now. @internal */
-  protected async prepare(options?: QueryExecutionOptions): Promise<NativeRequest> {
+  protected prepare(options?: QueryExecutionOptions): NativeRequest {
     checkOptions<QueryExecutionOptions>('the query', options, ['maxBatchLength', 'timeoutMs']);
     optionalWholeNumber('maxBatchLength', options?.maxBatchLength);
     return { ...this.request, timeoutMs: optionalWholeNumber('timeoutMs', options?.timeoutMs) };

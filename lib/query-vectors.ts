@@ -52,18 +52,28 @@ function readNumbers(query: VectorLike, what: string): Float64Array {
   const values = open(query);
   if (values === undefined) throw invalid(what, query, 'an array or typed array of numbers');
   if (values.length === 0) throw invalid(what, query, 'an array with at least one number');
-  const numbers = new Float64Array(values.length);
-  for (let i = 0; i < numbers.length; i++) {
-    const value = values[i];
-    if (typeof value !== 'number' || !Number.isFinite(value)) {
-      throw new QuiverError(
-        'INVALID_ARGUMENT',
-        `item ${i} of ${what} is ${describe(value)}, but it must be a finite number`,
-      );
-    }
-    numbers[i] = value;
+  if (Array.isArray(values)) {
+    const found = values.findIndex((value) => typeof value !== 'number');
+    if (found >= 0) throw notFinite(what, found, values[found]);
+  } else if (typeof values[0] !== 'number') {
+    throw notFinite(what, 0, values[0]);
+  }
+  const numbers = new Float64Array(values as ArrayLike<number>);
+  // A sum is not finite if one of its terms is not; or if they are huge, which is looked into.
+  let sum = 0;
+  for (let i = 0; i < numbers.length; i++) sum += numbers[i]!;
+  if (!Number.isFinite(sum)) {
+    const found = numbers.findIndex((value) => !Number.isFinite(value));
+    if (found >= 0) throw notFinite(what, found, numbers[found]);
   }
   return numbers;
+}
+
+function notFinite(what: string, index: number, value: unknown): QuiverError {
+  return new QuiverError(
+    'INVALID_ARGUMENT',
+    `item ${index} of ${what} is ${describe(value)}, but it must be a finite number`,
+  );
 }
 
 function open(query: any): ArrayLike<unknown> | undefined {

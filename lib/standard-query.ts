@@ -70,8 +70,8 @@ export abstract class StandardQueryBase<Row> extends QueryBase<Row> {
   }
 
   /** @internal */
-  protected override async prepare(options?: QueryExecutionOptions): Promise<NativeRequest> {
-    const request = await super.prepare(options);
+  protected override prepare(options?: QueryExecutionOptions): NativeRequest {
+    const request = super.prepare(options);
     if (this.conditions.length > 0) request.filter = allOf(this.conditions);
     return request;
   }

@@ -170,9 +170,17 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
   }
 
   /** @internal */
-  protected override async prepare(options?: QueryExecutionOptions): Promise<NativeRequest> {
-    const request = await super.prepare(options);
-    request.vectors = joinVectors(await Promise.all(this.#vectors));
+  protected override pending(): Promise<unknown> | undefined {
+    const vectors = this.#vectors;
+    if (vectors.every((vector) => vector instanceof Float64Array)) return undefined;
+    // What has come stays: the next run does not wait.
+    return Promise.all(vectors).then((all) => vectors.splice(0, all.length, ...all));
+  }
+
+  /** @internal */
+  protected override prepare(options?: QueryExecutionOptions): NativeRequest {
+    const request = super.prepare(options);
+    request.vectors = joinVectors(this.#vectors as Float64Array[]);
     request.vectorCount = this.#vectors.length;
     if (request.limit === 0) {
       throw new QuiverError('INVALID_ARGUMENT', 'limit is 0, but a vector search needs at least 1');

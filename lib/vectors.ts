@@ -8,84 +8,56 @@
  * @module
  */
 
-/** A vector of 32-bit floats. 16-bit floats come as these too. */
-export class Float32Vector extends Float32Array {
-  // What `map`, `slice` and the like return: an ordinary typed array, which engines make faster.
-  static get [Symbol.species](): Float32ArrayConstructor {
-    return Float32Array;
-  }
-
+/** What vectors have beyond what typed arrays have. */
+interface VectorMethods<Base> {
   /** The same numbers as an ordinary typed array, without a copy. */
-  toArray(): Float32Array {
-    return new Float32Array(this.buffer, this.byteOffset, this.length);
-  }
-
-  toJSON(): number[] {
-    return Array.from(this);
-  }
+  toArray(): Base;
+  /** What `JSON.stringify` writes: an array of numbers. */
+  toJSON(): number[];
 }
+
+/** A vector of 32-bit floats. 16-bit floats come as these too. */
+export interface Float32Vector extends Float32Array, VectorMethods<Float32Array> {}
 
 /** A vector of 64-bit floats. */
-export class Float64Vector extends Float64Array {
-  static get [Symbol.species](): Float64ArrayConstructor {
-    return Float64Array;
-  }
-
-  /** The same numbers as an ordinary typed array, without a copy. */
-  toArray(): Float64Array {
-    return new Float64Array(this.buffer, this.byteOffset, this.length);
-  }
-
-  toJSON(): number[] {
-    return Array.from(this);
-  }
-}
+export interface Float64Vector extends Float64Array, VectorMethods<Float64Array> {}
 
 /** A vector of bytes, or of packed bits. */
-export class Uint8Vector extends Uint8Array {
-  static get [Symbol.species](): Uint8ArrayConstructor {
-    return Uint8Array;
-  }
-
-  /** The same numbers as an ordinary typed array, without a copy. */
-  toArray(): Uint8Array {
-    return new Uint8Array(this.buffer, this.byteOffset, this.length);
-  }
-
-  toJSON(): number[] {
-    return Array.from(this);
-  }
-}
+export interface Uint8Vector extends Uint8Array, VectorMethods<Uint8Array> {}
 
 /** A vector of signed bytes. */
-export class Int8Vector extends Int8Array {
-  static get [Symbol.species](): Int8ArrayConstructor {
-    return Int8Array;
-  }
+export interface Int8Vector extends Int8Array, VectorMethods<Int8Array> {}
 
-  /** The same numbers as an ordinary typed array, without a copy. */
-  toArray(): Int8Array {
-    return new Int8Array(this.buffer, this.byteOffset, this.length);
-  }
+type TypedArrayClass =
+  | Float32ArrayConstructor
+  | Float64ArrayConstructor
+  | Uint8ArrayConstructor
+  | Int8ArrayConstructor;
 
-  toJSON(): number[] {
-    return Array.from(this);
+/** Makes vectors that are views of a buffer. */
+type VectorClass = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => object;
+
+function vectorsOf(Base: TypedArrayClass): VectorClass {
+  class Vector extends (Base as Float32ArrayConstructor) {
+    toArray() {
+      return new Base(this.buffer, this.byteOffset, this.length);
+    }
+
+    toJSON() {
+      return Array.from(this);
+    }
   }
+  // A vector passes for an ordinary typed array: where two are compared, where one is printed, and in
+  // what `map` and `slice` return.
+  Object.defineProperty(Vector.prototype, 'constructor', { value: Base });
+  return Vector;
 }
 
-/** The class for the numbers of a column: `undefined` if no vector is made of them. */
-export function vectorClass(
-  values: ArrayLike<unknown> | undefined,
-):
-  | (new (
-      buffer: ArrayBufferLike,
-      byteOffset: number,
-      length: number,
-    ) => ArrayLike<number>)
-  | undefined {
-  if (values instanceof Float32Array) return Float32Vector;
-  if (values instanceof Float64Array) return Float64Vector;
-  if (values instanceof Uint8Array) return Uint8Vector;
-  if (values instanceof Int8Array) return Int8Vector;
-  return undefined;
+const CLASSES = new Map<unknown, VectorClass>(
+  [Float32Array, Float64Array, Uint8Array, Int8Array].map((Base) => [Base, vectorsOf(Base)]),
+);
+
+/** The class for vectors whose numbers are in `values`; `undefined` if no vector is made of those. */
+export function vectorClass(values: object): VectorClass | undefined {
+  return CLASSES.get(values.constructor);
 }

@@ -1,7 +1,7 @@
 //! What long work reports to, and where it learns that it should stop.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
@@ -24,6 +24,16 @@ impl CancelFlag {
 
 type Report = Box<dyn Fn(&'static str, u64, u64) + Send + Sync>;
 
+/// Work may step thousands of times a second; nobody reads that many reports.
+const REPORT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The latest report.
+struct Reported {
+    stage: &'static str,
+    done: u64,
+    at: Instant,
+}
+
 /// Follows one piece of long work: receives how far it is, and stops it.
 ///
 /// Work calls [`Progress::step`] at least every 50 ms or so, and passes errors up with `?`; whoever
@@ -32,6 +42,7 @@ type Report = Box<dyn Fn(&'static str, u64, u64) + Send + Sync>;
 pub struct Progress {
     what: &'static str,
     report: Option<Report>,
+    reported: Mutex<Option<Reported>>,
     cancel: CancelFlag,
     deadline: Option<(Instant, u64)>,
 }
@@ -47,7 +58,8 @@ impl Progress {
         Self { what, ..Self::default() }
     }
 
-    /// Calls `report(stage, done, total)` at every step.
+    /// Calls `report(stage, done, total)` when a stage begins and ends, and in between some twenty times
+    /// a second. Within a stage `done` only grows.
     pub fn on_report(mut self, report: impl Fn(&'static str, u64, u64) + Send + Sync + 'static) -> Self {
         self.report = Some(Box::new(report));
         self
@@ -67,10 +79,28 @@ impl Progress {
 
     /// Reports that `done` of `total` units of `stage` are finished, and checks whether to go on.
     pub fn step(&self, stage: &'static str, done: u64, total: u64) -> Result<()> {
-        if let Some(report) = &self.report {
+        if let Some(report) = &self.report
+            && self.is_worth_reporting(stage, done, total)
+        {
             report(stage, done, total);
         }
         self.check()
+    }
+
+    fn is_worth_reporting(&self, stage: &'static str, done: u64, total: u64) -> bool {
+        // Whoever finds it taken is one of several threads at the same step: the other one reports.
+        let Ok(mut reported) = self.reported.try_lock() else { return false };
+        let now = Instant::now();
+        let news = match &*reported {
+            Some(last) if last.stage == stage => {
+                done > last.done && (done == total || now - last.at >= REPORT_INTERVAL)
+            }
+            _ => true,
+        };
+        if news {
+            *reported = Some(Reported { stage, done, at: now });
+        }
+        news
     }
 
     /// An error if the work should stop.
@@ -98,6 +128,25 @@ mod tests {
         cancel.cancel();
 
         assert_eq!(progress.step("stage", 2, 2).unwrap_err().code(), "CANCELLED");
+    }
+
+    #[test]
+    fn each_stage_is_reported_at_its_beginning_and_end_and_not_at_every_step() {
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let seen = reports.clone();
+        let progress = Progress::new("a test").on_report(move |stage, done, _| {
+            seen.lock().unwrap().push((stage, done));
+        });
+
+        for stage in ["first", "second"] {
+            (0..=100).for_each(|done| progress.step(stage, done, 100).unwrap());
+        }
+
+        let reports = reports.lock().unwrap();
+        assert_eq!(reports.first(), Some(&("first", 0)));
+        assert!(reports.contains(&("first", 100)) && reports.contains(&("second", 0)));
+        assert_eq!(reports.last(), Some(&("second", 100)));
+        assert!(reports.len() < 100);
     }
 
     #[test]

@@ -91,11 +91,13 @@ fn parse_tokens(sql: &str, tokens: Vec<TokenWithSpan>) -> Result<Expr> {
     let tree = parser.parse_expr().map_err(explain)?;
     let rest = parser.peek_token_ref();
     if rest.token != Token::EOF {
+        // A location's text starts with "at".
+        let (token, place) = (&rest.token, rest.span.start.to_string());
         let reason = format!(
-            "unexpected `{}` after the expression at {}; a filter is one expression",
-            rest.token, rest.span.start
+            "unexpected `{token}` after the expression {}; a filter is one expression",
+            place.trim_start()
         );
-        return Err(invalid(sql, reason.replace(" at  at ", " at ")));
+        return Err(invalid(sql, reason));
     }
     Ok(tree)
 }

@@ -45,6 +45,11 @@ impl Set {
         Ok(Some(Self { values: Arc::new(values), has_null }))
     }
 
+    /// Whether there are sets of this type.
+    pub fn holds(data_type: &DataType) -> bool {
+        matches!(Self::new(data_type, &[], false), Ok(Some(_)))
+    }
+
     /// For each row a number that equal rows share; every null row has its own. None if the type has no
     /// such numbers.
     pub fn ranks(array: &ArrayRef) -> Result<Option<Vec<u32>>> {

@@ -103,7 +103,6 @@ pub struct NativeCancel {
 impl NativeCancel {
     /// A cancellation that has not happened.
     #[napi(constructor)]
-    #[expect(clippy::new_without_default, reason = "JavaScript has no Default")]
     pub fn new() -> Self {
         Self { flag: CancelFlag::default() }
     }

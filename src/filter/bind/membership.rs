@@ -1,5 +1,7 @@
 //! Binds IN: the constants of a list become a set, the rest comparisons.
 
+use std::collections::BTreeMap;
+
 use arrow::array::ArrayRef;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -8,10 +10,11 @@ use sqlparser::ast::Expr;
 use super::super::evaluate::fold;
 use super::super::node::{Comparison, Kind, Node};
 use super::super::set::Set;
+use super::super::types::plain;
 use super::coerce::decoded;
 use super::compare::compare;
 use super::{Binder, any_of, excerpt, is_null, not, truth};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// `operand [NOT] IN (list)`: constants become a set, the rest comparisons.
 pub(super) fn in_list(
@@ -66,6 +69,54 @@ pub(super) fn in_list(
     }
     let node = any_of(comparisons)?;
     if negated { not(node) } else { Ok(node) }
+}
+
+/// Below this many comparisons a set costs more than it saves.
+const GATHERED_MIN: usize = 8;
+
+/// Makes one set of many `x = 1 OR x = 2 OR ...`, or of many `x <> 1 AND x <> 2 AND ...`, given
+/// the operands of the chain and which comparison it repeats.
+pub(super) fn gathered(nodes: Vec<Node>, repeated: Comparison) -> Result<Vec<Node>> {
+    let mut values: BTreeMap<usize, Vec<ArrayRef>> = BTreeMap::new();
+    for (column, value, _) in nodes.iter().filter_map(|node| column_and_value(node, repeated)) {
+        values.entry(column).or_default().push(value.clone());
+    }
+    values.retain(|_, values| values.len() >= GATHERED_MIN);
+    let mut result = vec![];
+    for node in nodes {
+        let Some((column, _, operand)) = column_and_value(&node, repeated) else {
+            result.push(node);
+            continue;
+        };
+        // The first comparison of a column stands for all; the map forgets a column once it is done.
+        match values.get_mut(&column).map(std::mem::take) {
+            None => result.push(node),
+            Some(values) if values.is_empty() => {}
+            Some(values) => match Set::new(&operand.data_type, &values, false)? {
+                Some(set) if repeated == Comparison::Equal => result.push(in_set(operand.clone(), set)?),
+                Some(set) => result.push(not(in_set(operand.clone(), set)?)?),
+                None => return Err(Error::internal("a column was gathered whose type has no set")),
+            },
+        }
+    }
+    Ok(result)
+}
+
+/// The column, the constant and the operand of `column = constant`, when a set can hold its type.
+fn column_and_value(node: &Node, repeated: Comparison) -> Option<(usize, &ArrayRef, &Node)> {
+    let Kind::Compare { operator, left, right } = &node.kind else { return None };
+    let column = match &left.kind {
+        Kind::Column { index, .. } => *index,
+        // A dictionary column, decoded.
+        Kind::Cast { operand, .. } => match operand.kind {
+            Kind::Column { index, .. } if plain(&operand.data_type) == left.data_type => index,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let same = *operator == repeated && left.data_type == right.data_type;
+    let value = right.value().filter(|_| same && !right.nullable && Set::holds(&left.data_type))?;
+    Some((column, value, left))
 }
 
 enum Member {

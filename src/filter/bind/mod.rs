@@ -56,7 +56,7 @@ impl Binder<'_> {
             Expr::CompoundIdentifier(parts) => names::resolve(parts, self.schema),
             Expr::Value(value) => self.value(&value.value),
             Expr::BinaryOp { left, op: op @ (BinaryOperator::And | BinaryOperator::Or), right } => {
-                self.chain(expr, op, left, right)
+                self.chain(op, left, right)
             }
             Expr::BinaryOp { left, op, right } => self.binary(left, op, right, expr),
             Expr::UnaryOp { op, expr: operand } => self.unary(op, operand, expr),
@@ -129,7 +129,7 @@ impl Binder<'_> {
     }
 
     /// A chain of ANDs or of ORs, which sqlparser nests to the left however long it is.
-    fn chain(&mut self, whole: &Expr, operator: &BinaryOperator, left: &Expr, right: &Expr) -> Result<Node> {
+    fn chain(&mut self, operator: &BinaryOperator, left: &Expr, right: &Expr) -> Result<Node> {
         let mut operands = vec![right];
         let mut rest = left;
         while let Expr::BinaryOp { left, op, right } = rest
@@ -139,12 +139,14 @@ impl Binder<'_> {
             rest = left;
         }
         operands.push(rest);
-        debug_assert!(matches!(whole, Expr::BinaryOp { .. }));
         let nodes =
             operands.into_iter().rev().map(|operand| self.condition(operand)).collect::<Result<Vec<_>>>()?;
         let nullable = nodes.iter().any(|node| node.nullable);
-        let kind = if *operator == BinaryOperator::And { Kind::And(nodes) } else { Kind::Or(nodes) };
-        fold(Node::boolean(kind, nullable))
+        if *operator == BinaryOperator::And {
+            let nodes = membership::gathered(nodes, Comparison::NotEqual)?;
+            return fold(Node::boolean(Kind::And(nodes), nullable));
+        }
+        any_of(membership::gathered(nodes, Comparison::Equal)?)
     }
 
     /// An operand that must be true, false or null.

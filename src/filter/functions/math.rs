@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
 use super::super::evaluate::evaluate_arithmetic;
 use super::super::node::Arithmetic;
 use super::arguments::Arguments;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub(super) fn sign(x: f64) -> f64 {
     if x == 0.0 || x.is_nan() { x } else { x.signum() }
@@ -25,11 +25,7 @@ pub(super) fn abs(arguments: &Arguments) -> Result<ArrayRef> {
         DataType::Decimal128(precision, scale) => {
             let absolute =
                 array.as_primitive::<Decimal128Type>().unary::<_, Decimal128Type>(i128::wrapping_abs);
-            Arc::new(
-                absolute
-                    .with_precision_and_scale(*precision, *scale)
-                    .map_err(crate::error::Error::internal)?,
-            )
+            Arc::new(absolute.with_precision_and_scale(*precision, *scale).map_err(Error::internal)?)
         }
         DataType::Float64 => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::abs)),
         other => return Err(arguments.fail(format!("abs does not apply to {other}"))),
@@ -75,21 +71,19 @@ fn rounded(arguments: &Arguments, whole: fn(i128, i128) -> i128, float: fn(f64) 
         DataType::Int64 => {
             let values = array.as_primitive::<Int64Type>();
             return arguments.build_integers(|row| {
-                let x = arrow::array::Array::is_valid(values, row).then(|| i128::from(values.value(row)))?;
+                let x = values.is_valid(row).then(|| i128::from(values.value(row)))?;
                 i64::try_from(to_unit(x, 0, digits(row)?)?).ok()
             });
         }
         DataType::Decimal128(precision, scale) => {
             let values = array.as_primitive::<Decimal128Type>();
-            let result: arrow::array::Decimal128Array = (0..arguments.rows())
+            let result: Decimal128Array = (0..arguments.rows())
                 .map(|row| {
-                    let x = arrow::array::Array::is_valid(values, row).then(|| values.value(row))?;
+                    let x = values.is_valid(row).then(|| values.value(row))?;
                     to_unit(x, i64::from(*scale), digits(row)?)
                 })
                 .collect();
-            Arc::new(
-                result.with_precision_and_scale(*precision, *scale).map_err(crate::error::Error::internal)?,
-            )
+            Arc::new(result.with_precision_and_scale(*precision, *scale).map_err(Error::internal)?)
         }
         DataType::Float64 => {
             let x = arguments.float(0);

@@ -81,6 +81,10 @@ fn long_filters_answer_on_a_small_stack() {
         [
             logic(&chain(" OR ")),
             logic(&chain(" AND ")),
+            logic(&chain(" AND ").replace('=', "<>")),
+            logic(&chain(" OR ").replace("id", "price")),
+            logic(&chain(" OR ").replace("id", "half")),
+            logic(&words.split(", ").map(|word| format!("kind = {word}")).collect::<Vec<_>>().join(" OR ")),
             logic(&format!("({})", chain(" OR "))),
             logic(&format!("id IN ({list})")),
             logic(&format!("name NOT IN ({words})")),
@@ -91,6 +95,6 @@ fn long_filters_answer_on_a_small_stack() {
 
     assert_eq!(
         answers.unwrap().join().unwrap(),
-        ["ttffn", "ffffn", "ttffn", "ttffn", "ttttn", "tfffn", "tfffn"]
+        ["ttffn", "ffffn", "ffttn", "ftftn", "fttfn", "ffffn", "ttffn", "ttffn", "ttttn", "tfffn", "tfffn"]
     );
 }

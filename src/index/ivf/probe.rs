@@ -56,6 +56,11 @@ impl Ranking {
         self.ranked.get(place).copied()
     }
 
+    /// The partition after the one at `place`, if it is known already.
+    fn after(&self, place: usize) -> Option<usize> {
+        self.ranked[..self.sorted].get(place + 1).map(|ranked| ranked.partition)
+    }
+
     /// Sorts on until at least `count` places are right.
     fn sort(&mut self, count: usize) {
         let order = |a: &Ranked, b: &Ranked| a.score.total_cmp(&b.score).then(a.partition.cmp(&b.partition));
@@ -70,13 +75,14 @@ impl Ranking {
 }
 
 /// Probes partitions in order: at least `probes_min`, then on to `probes_max` while there are too few
-/// candidates. `scan` offers a partition's rows to the candidates and returns how many rows it looked at.
+/// candidates. `scan` offers a partition's rows to the candidates and returns how many rows it looked at; it is
+/// told the partition that probably follows.
 pub(crate) fn probe(
     ranking: &mut Ranking,
     probe: &Probe<'_>,
     exact: bool,
     progress: &Progress,
-    mut scan: impl FnMut(Ranked, &mut TopK) -> u64,
+    mut scan: impl FnMut(Ranked, Option<usize>, &mut TopK) -> u64,
 ) -> Result<Found> {
     let mut top = TopK::new(probe.candidates);
     let mut found = Found { candidates: Vec::new(), exact, partitions_searched: 0, rows_scanned: 0 };
@@ -88,7 +94,7 @@ pub(crate) fn probe(
         }
         progress.check()?;
         let Some(ranked) = ranking.get(place, probe.probes_min) else { break };
-        found.rows_scanned += scan(ranked, &mut top);
+        found.rows_scanned += scan(ranked, ranking.after(place), &mut top);
         found.partitions_searched += 1;
     }
     found.candidates = top.into_sorted();
@@ -126,7 +132,7 @@ mod tests {
     /// Probes with one candidate in each of the last two partitions of the order.
     fn searched(candidates: usize, probes_min: usize, probes_max: Option<usize>) -> usize {
         let settings = Probe { candidates, probes_min, probes_max, rows: None };
-        let scan = |ranked: Ranked, top: &mut TopK| {
+        let scan = |ranked: Ranked, _, top: &mut TopK| {
             if ranked.score >= 16.0 {
                 top.push(Candidate { distance: ranked.score, row_id: 0 });
             }

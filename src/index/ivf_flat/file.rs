@@ -1,4 +1,4 @@
-//! `ivf_flat.idx`: header, sections and directory as in `ivf/file.rs`, then an extent for each partition.
+//! `ivf_flat.idx`: header, sections and directory as in `ivf/file`, then an extent for each partition.
 //!
 //! ```text
 //!  0                            rows x vector bytes, up to a multiple of 8     + 8 x rows

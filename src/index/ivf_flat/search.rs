@@ -47,7 +47,7 @@ impl IvfFlat {
         let has_rows = |partition: usize| directory[partition].rows > 0;
         let mut ranking =
             Ranking::new(self.metric(), &point, self.file.mean(), self.file.centroids(), has_rows);
-        probe(&mut ranking, settings, true, progress, |ranked, top| {
+        probe(&mut ranking, settings, true, progress, |ranked, _, top| {
             self.scan(ranked, query, settings.rows, top)
         })
     }

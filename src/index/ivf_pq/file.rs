@@ -1,4 +1,4 @@
-//! `ivf_pq.idx`: header, sections and directory as in `ivf/file.rs`, then an extent for each partition.
+//! `ivf_pq.idx`: header, sections and directory as in `ivf/file`, then an extent for each partition.
 //!
 //! ```text
 //!  0                                blocks x block bytes                  + 8 x rows

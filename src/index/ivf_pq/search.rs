@@ -7,7 +7,7 @@ use roaring::RoaringTreemap;
 use super::codebook::Codebook;
 use super::estimate::QueryTerms;
 use super::file;
-use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable};
+use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable, prefetch};
 use crate::distance::{Metric, Query};
 use crate::error::{Error, Result};
 use crate::index::ivf::{IndexFile, Ranked, Ranking, Space, probe};
@@ -59,8 +59,12 @@ impl IvfPq {
         self.codebook.inner_products(&terms.table_point, &mut products);
         let scan =
             Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows: settings.rows };
-        let mut found =
-            probe(&mut ranking, settings, false, progress, |ranked, top| scan.partition(ranked, top))?;
+        let mut found = probe(&mut ranking, settings, false, progress, |ranked, next, top| {
+            if let Some(next) = next {
+                prefetch(self.file.extent(next));
+            }
+            scan.partition(ranked, top)
+        })?;
         if self.metric() != Metric::Dot {
             // An estimate may fall below what a distance can be.
             found

@@ -1,0 +1,180 @@
+//! Reading an index file in place, after checking all that this relies on.
+
+use std::path::{Path, PathBuf};
+
+use super::{DirectoryEntry, HEADER_CRC_AT, Header, PAGE, Section, VERSION, page_aligned};
+use crate::error::{Error, Result};
+use crate::storage::MappedFile;
+
+/// An index file, mapped and checked: header and sections by checksum, extents by their bounds.
+pub(crate) struct IndexFile {
+    map: MappedFile,
+    path: PathBuf,
+    header: Header,
+}
+
+impl IndexFile {
+    /// Opens a file that starts with `magic`. `extent_bytes` says how long an extent of so many rows is in a
+    /// file with this header, or `None` if no file has such a header.
+    pub(crate) fn open(
+        path: &Path,
+        file_bytes: u64,
+        magic: [u8; 8],
+        extent_bytes: impl Fn(&Header, u64) -> Option<u64>,
+    ) -> Result<Self> {
+        let map = MappedFile::open(path, file_bytes)?;
+        let header = check(map.bytes(), magic, extent_bytes).map_err(|fault| match fault {
+            Fault::Damaged(reason) => Error::corrupted(path, reason),
+            Fault::Newer(found) => {
+                Error::UnsupportedFormat { path: path.to_owned(), found, supported: VERSION }
+            }
+        })?;
+        Ok(Self { map, path: path.to_owned(), header })
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What was subtracted from every point before anything else.
+    pub(crate) fn mean(&self) -> &[f32] {
+        bytemuck::cast_slice(self.section(self.header.mean))
+    }
+
+    /// Partitions x point dimensions, the mean removed.
+    pub(crate) fn centroids(&self) -> &[f32] {
+        bytemuck::cast_slice(self.section(self.header.centroids))
+    }
+
+    /// Sub-vectors x codewords x dimensions of a sub-vector.
+    pub(crate) fn codebook(&self) -> &[f32] {
+        bytemuck::cast_slice(self.section(self.header.codebook))
+    }
+
+    /// An entry for each partition.
+    pub(crate) fn directory(&self) -> &[DirectoryEntry] {
+        bytemuck::cast_slice(self.section(self.header.directory))
+    }
+
+    /// A partition's bytes and the zeros after them.
+    pub(crate) fn extent(&self, partition: usize) -> &[u8] {
+        let directory = self.directory();
+        let start = directory[partition].offset;
+        let end = directory.get(partition + 1).map_or(self.header.file_bytes, |next| next.offset);
+        &self.map.bytes()[start as usize..end as usize]
+    }
+
+    /// Reads every partition and compares its checksum.
+    pub(crate) fn verify(&self) -> Result<()> {
+        for (partition, entry) in self.directory().iter().enumerate() {
+            if crc32c::crc32c(self.extent(partition)) != entry.crc {
+                let reason = format!("the bytes of partition {partition} do not match their checksum");
+                return Err(Error::corrupted(&self.path, reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn section(&self, section: Section) -> &[u8] {
+        // `check` has seen that this is inside the file.
+        &self.map.bytes()[section.offset as usize..(section.offset + section.bytes) as usize]
+    }
+}
+
+/// Why a file cannot be opened.
+enum Fault {
+    Damaged(String),
+    Newer(u32),
+}
+
+impl From<&str> for Fault {
+    fn from(reason: &str) -> Self {
+        Fault::Damaged(reason.to_owned())
+    }
+}
+
+/// Checks everything that reading in place relies on.
+fn check(
+    bytes: &[u8],
+    magic: [u8; 8],
+    extent_bytes: impl Fn(&Header, u64) -> Option<u64>,
+) -> Result<Header, Fault> {
+    let page = bytes.get(..PAGE).ok_or("the file is shorter than its header")?;
+    if page[..8] != magic {
+        return Err("it does not start like an index of this kind".into());
+    }
+    if crc32c::crc32c(&page[..HEADER_CRC_AT]).to_le_bytes() != page[HEADER_CRC_AT..] {
+        return Err("the header does not match its checksum".into());
+    }
+    let header: Header = bytemuck::pod_read_unaligned(&page[..size_of::<Header>()]);
+    if header.version != VERSION {
+        return Err(Fault::Newer(header.version));
+    }
+    if header.file_bytes != bytes.len() as u64 {
+        let reason = format!("it has {} bytes instead of {}", bytes.len(), header.file_bytes);
+        return Err(Fault::Damaged(reason));
+    }
+    check_sections(&header, bytes)?;
+    let directory = section_bytes(bytes, header.directory);
+    check_directory(
+        &header,
+        bytemuck::try_cast_slice(directory).map_err(|_| "it is not aligned")?,
+        |rows| extent_bytes(&header, rows),
+    )?;
+    Ok(header)
+}
+
+/// Checks that the sections follow each other, have the shapes' sizes, and match their checksum.
+fn check_sections(header: &Header, bytes: &[u8]) -> Result<(), Fault> {
+    let partitions = u64::from(header.partitions);
+    let point_bytes = header.point_dim() as u64 * 4;
+    let codewords = if header.sub_vectors == 0 { Some(0) } else { 1u64.checked_shl(header.bits) };
+    let codebook_bytes = codewords.and_then(|codewords| codewords.checked_mul(u64::from(header.dim) * 4));
+    let mut offset = PAGE as u64;
+    for (section, expected) in [
+        (header.mean, Some(point_bytes)),
+        (header.centroids, point_bytes.checked_mul(partitions)),
+        (header.codebook, codebook_bytes),
+        (header.directory, Some(partitions * size_of::<DirectoryEntry>() as u64)),
+    ] {
+        if section.offset != offset || Some(section.bytes) != expected {
+            return Err("its sections do not have the places and sizes that its shapes ask for".into());
+        }
+        let end = section.offset.checked_add(section.bytes);
+        offset = end.and_then(|end| end.checked_next_multiple_of(PAGE as u64)).unwrap_or(u64::MAX);
+    }
+    let end = header.extents.offset;
+    if end != offset || end.checked_add(header.extents.bytes) != Some(bytes.len() as u64) {
+        return Err("its extents do not reach from the last section to the end of the file".into());
+    }
+    if crc32c::crc32c(&bytes[PAGE..end as usize]) != header.sections_crc {
+        return Err("the centroids, codebook or directory do not match their checksum".into());
+    }
+    Ok(())
+}
+
+fn section_bytes(bytes: &[u8], section: Section) -> &[u8] {
+    &bytes[section.offset as usize..(section.offset + section.bytes) as usize]
+}
+
+/// Checks that the extents fill the file and that each has the length that its rows need.
+fn check_directory(
+    header: &Header,
+    directory: &[DirectoryEntry],
+    extent_bytes: impl Fn(u64) -> Option<u64>,
+) -> Result<(), Fault> {
+    let mut offset = header.extents.offset;
+    let mut rows = 0u64;
+    for entry in directory {
+        let bytes = extent_bytes(entry.rows).filter(|&bytes| bytes <= header.file_bytes);
+        if entry.offset != offset || bytes.is_none() {
+            return Err("its directory does not describe its extents".into());
+        }
+        offset = page_aligned(offset + bytes.unwrap_or(0));
+        rows = rows.saturating_add(entry.rows);
+    }
+    if offset != header.file_bytes || rows != header.rows {
+        return Err("its extents do not add up to the rows and bytes of its header".into());
+    }
+    Ok(())
+}
