@@ -100,11 +100,11 @@ describe('builders', () => {
     expect(request).toEqual({ limit: 3 });
   });
 
-  test('set both bounds with nprobes', async () => {
-    expect(await requestOf((table) => table.search([1]).nprobes(50))).toMatchObject({
-      probesMin: 50,
-      probesMax: 50,
-    });
+  test('leave the upper bound to the engine with nprobes, which lets a filter find enough rows', async () => {
+    const request = await requestOf((table) => table.search([1]).maximumNprobes(60).nprobes(50));
+
+    expect(request.probesMin).toBe(50);
+    expect(request.probesMax).toBeUndefined();
   });
 
   test('join several conditions, each on its own', async () => {

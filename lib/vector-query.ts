@@ -100,12 +100,13 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
 
   /**
    * Searches exactly this many partitions of the index: more find more of the true neighbours and
-   * take longer. Default: 20.
+   * take longer. Default: 20. Only a filter makes it more, while fewer than `limit` rows were found:
+   * no filter loses rows. `maximumNprobes` bounds that too.
    */
   nprobes(nprobes: number): this {
     wholeNumber('nprobes', nprobes);
     this.request.probesMin = nprobes;
-    this.request.probesMax = nprobes;
+    delete this.request.probesMax;
     return this;
   }
 
