@@ -10,7 +10,9 @@ use crate::node::ipc;
 use crate::node::job::{Pool, promise};
 use crate::node::request::NativeRequest;
 use crate::node::rows::Rows;
-use crate::node::stats::{NativeIndexInfo, NativeIndexStats, NativeTableStats};
+use crate::node::stats::{
+    NativeIndexInfo, NativeIndexStats, NativeRecall, NativeRecallOptions, NativeTableStats,
+};
 use crate::node::stream::NativeStream;
 use crate::node::to_js::Bytes;
 use crate::node::writer::NativeWriter;
@@ -189,6 +191,20 @@ impl NativeTable {
         promise(env, Pool::Reads, move || {
             let found = table.list_indices()?.into_iter().find(|index| index.entry.name == name);
             Ok(found.map(NativeIndexStats::from))
+        })
+    }
+
+    /// Compares the answers of an index with the exact ones.
+    #[napi(ts_return_type = "Promise<NativeRecall>")]
+    pub fn measure_recall<'env>(
+        &self,
+        env: &'env Env,
+        column: String,
+        options: NativeRecallOptions,
+    ) -> napi::Result<Object<'env>> {
+        let table = self.table.clone();
+        promise(env, Pool::Reads, move || {
+            Ok(NativeRecall::from(table.measure_recall(&column, &options.into(), &Progress::none())?))
         })
     }
 
