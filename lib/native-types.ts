@@ -56,6 +56,8 @@ export interface NativeTable {
   writer(mode: 'append' | 'overwrite'): Promise<NativeWriter>;
   query(request: NativeRequest): Promise<NativeRows>;
   queryArrow(request: NativeRequest): Promise<Uint8Array>;
+  querySync(request: NativeRequest): NativeRows;
+  queryArrowSync(request: NativeRequest): Uint8Array;
   queryStream(request: NativeRequest, maxBatchRows: number): Promise<NativeStream>;
   explain(request: NativeRequest, verbose: boolean): Promise<string>;
   analyze(request: NativeRequest): Promise<string>;

@@ -7,7 +7,7 @@ use napi_derive::napi;
 use crate::error::{Error, Result};
 use crate::node::index::{self, NativeCancel, NativeIndexOptions, OnProgress};
 use crate::node::ipc;
-use crate::node::job::{Pool, promise};
+use crate::node::job::{Pool, promise, wait};
 use crate::node::request::NativeRequest;
 use crate::node::rows::Rows;
 use crate::node::stats::{
@@ -31,6 +31,28 @@ impl NativeTable {
         Self { table }
     }
 
+    /// Follows a query, for as long as it may take.
+    fn progress(request: &NativeRequest) -> Progress {
+        let progress = Progress::new("the query");
+        match request.timeout_ms() {
+            Some(timeout_ms) => progress.within(timeout_ms),
+            None => progress,
+        }
+    }
+
+    /// What `work` finds out from this table's query `request`, at once.
+    fn plan_sync<T>(
+        &self,
+        env: &Env,
+        request: NativeRequest,
+        work: impl FnOnce(Plan, Progress) -> Result<T>,
+    ) -> napi::Result<T> {
+        wait(env, || {
+            let progress = Self::progress(&request);
+            work(self.table.plan(&request.into_request()?)?, progress)
+        })
+    }
+
     /// A promise for what `work` finds out from this table's query `request`.
     fn plan<'env, T, W>(&self, env: &'env Env, request: NativeRequest, work: W) -> napi::Result<Object<'env>>
     where
@@ -38,10 +60,7 @@ impl NativeTable {
         W: FnOnce(Plan, Progress) -> Result<T> + Send + 'static,
     {
         let table = self.table.clone();
-        let mut progress = Progress::new("the query");
-        if let Some(timeout_ms) = request.timeout_ms() {
-            progress = progress.within(timeout_ms);
-        }
+        let progress = Self::progress(&request);
         // JavaScript may write to its arrays once this call is over, so they are copied before.
         let request = request.into_request();
         promise(env, Pool::Reads, move || work(table.plan(&request?)?, progress))
@@ -112,6 +131,20 @@ impl NativeTable {
     #[napi(ts_return_type = "Promise<Uint8Array>")]
     pub fn query_arrow<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
         self.plan(env, request, |plan, progress| Ok(Bytes(ipc::write(plan.schema(), &plan.run(&progress)?)?)))
+    }
+
+    /// As `query`, at once: JavaScript stands still meanwhile.
+    #[napi(ts_return_type = "NativeRows")]
+    pub fn query_sync(&self, env: &Env, request: NativeRequest) -> napi::Result<Rows> {
+        self.plan_sync(env, request, |plan, progress| Rows::new(plan.schema(), &plan.run(&progress)?))
+    }
+
+    /// As `queryArrow`, at once: JavaScript stands still meanwhile.
+    #[napi(ts_return_type = "Uint8Array")]
+    pub fn query_arrow_sync(&self, env: &Env, request: NativeRequest) -> napi::Result<Bytes> {
+        self.plan_sync(env, request, |plan, progress| {
+            Ok(Bytes(ipc::write(plan.schema(), &plan.run(&progress)?)?))
+        })
     }
 
     /// The rows of a query, one batch of at most `max_batch_rows` at a time.
