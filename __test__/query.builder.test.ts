@@ -240,7 +240,7 @@ describe('bad arguments are refused at once, with the argument and its value', (
     ['minimumNprobes is 0', (table) => table.search([1]).minimumNprobes(0)],
     [
       'minimumNprobes is 30, but it must be at most maximumNprobes, which is 20',
-      (table) => table.search([1]).nprobes(20).minimumNprobes(30),
+      (table) => table.search([1]).maximumNprobes(20).minimumNprobes(30),
     ],
     [
       'maximumNprobes is 10, but it must be at least minimumNprobes, which is 20',
