@@ -117,7 +117,9 @@ export class Connection {
     const options = rootNamespace(first) ? second : first;
     checkOptions<TableNamesOptions>('tableNames', options, ['startAfter', 'limit']);
     const limit = optionalWholeNumber('limit', options?.limit);
-    return rethrow(this.#native.tableNames(options?.startAfter, limit));
+    const startAfter = options?.startAfter;
+    if (typeof (startAfter ?? '') !== 'string') throw invalid('startAfter', startAfter, 'a string');
+    return rethrow(this.#native.tableNames(startAfter, limit));
   }
 
   /**

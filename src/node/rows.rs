@@ -98,8 +98,15 @@ fn values(array: &ArrayRef) -> Result<Column> {
         DataType::FixedSizeList(_, size) => fixed_size_list(array, *size as usize)?,
         DataType::List(_) => {
             let list = array.as_list::<i32>();
-            let child = column("item", list.values())?;
-            Column { offsets: list.offsets().to_vec(), children: vec![child], ..of("list", Values::None) }
+            let (items, offsets) = own_items(list.values(), list.offsets());
+            Column { offsets, children: vec![column("item", &items)?], ..of("list", Values::None) }
+        }
+        DataType::Map(..) => {
+            let map = array.as_map();
+            let (keys, offsets) = own_items(map.keys(), map.offsets());
+            let (values, _) = own_items(map.values(), map.offsets());
+            let children = vec![column("key", &keys)?, column("value", &values)?];
+            Column { offsets, children, ..of("map", Values::None) }
         }
         DataType::Struct(fields) => {
             let children = fields.iter().zip(array.as_struct().columns());
@@ -150,6 +157,14 @@ fn strings(array: &ArrayRef) -> Result<Column> {
         "string",
         Values::Strings(strings.iter().map(|value| value.unwrap_or_default().to_owned()).collect()),
     ))
+}
+
+/// The items of the lists that are here, and where each list begins among them: a slice of a column
+/// keeps the items of all of it.
+fn own_items(items: &ArrayRef, offsets: &[i32]) -> (ArrayRef, Vec<i32>) {
+    let (first, last) = (offsets[0], offsets[offsets.len() - 1]);
+    let own = items.slice(first as usize, (last - first) as usize);
+    (own, offsets.iter().map(|offset| offset - first).collect())
 }
 
 fn binary(array: &ArrayRef) -> Column {
