@@ -47,7 +47,8 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
 
   /**
    * Runs the query and returns plain objects. Vectors in them are typed arrays, 64-bit integers are
-   * bigints.
+   * bigints, timestamps are milliseconds since 1970, and maps are objects, or a `Map` if their keys
+   * are no strings.
    *
    * @throws {QuiverError} `TIMEOUT` if it took longer than `timeoutMs`.
    */

@@ -83,7 +83,10 @@ export class Table<Row = Record<string, any>> {
     return this.#native.isOpen();
   }
 
-  /** Lets go of the table's files. Every later call is an error with the code `CLOSED`. */
+  /**
+   * Lets go of the table's files, once the calls that are under way are done. Every later call is an
+   * error with the code `CLOSED`.
+   */
   close(): void {
     this.#native.close();
   }
