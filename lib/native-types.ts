@@ -201,6 +201,7 @@ export interface NativeColumn {
    * - binary: `values` is a Uint8Array, cut by `offsets`.
    * - vector: `values` is a typed array of `size` numbers a row.
    * - list: `children[0]` holds the items, cut by `offsets`; fixedList: `size` items a row.
+   * - map: `children` holds the keys and the values, cut by `offsets`.
    * - struct: `children` holds the fields. null: nothing else.
    */
   kind:
@@ -213,6 +214,7 @@ export interface NativeColumn {
     | 'vector'
     | 'list'
     | 'fixedList'
+    | 'map'
     | 'struct'
     | 'null';
   values?: ArrayLike<unknown>;

@@ -123,6 +123,13 @@ export function callback<T>(argument: string, value: T | undefined): T | undefin
   return value;
 }
 
+/** An array, typed or not. */
+export function list<T>(argument: string, value: readonly T[]): readonly T[] {
+  if (!Array.isArray(value) && !ArrayBuffer.isView(value))
+    throw invalid(argument, value, 'an array');
+  return value;
+}
+
 /** ` (did you mean 'limit'?)`, or nothing if no candidate is near. */
 export function didYouMean(name: string, candidates: readonly string[]): string {
   const lower = name.toLowerCase();

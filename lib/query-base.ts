@@ -47,7 +47,8 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
 
   /**
    * Runs the query and returns plain objects. Vectors in them are typed arrays, 64-bit integers are
-   * bigints.
+   * bigints, timestamps are milliseconds since 1970, and maps are objects, or a `Map` if their keys
+   * are no strings.
    *
    * @throws {QuiverError} `TIMEOUT` if it took longer than `timeoutMs`.
    */
@@ -169,15 +170,16 @@ function readSelection(columns: Selection): {
   expressions?: Array<{ name: string; sql: string }>;
 } {
   if (typeof columns === 'string') return { names: [text('a column in select', columns)] };
-  if (Array.isArray(columns))
-    return { names: columns.map((name) => text('a column in select', name)) };
   if (typeof columns !== 'object' || columns === null) {
     throw invalid('select', columns, 'names of columns, or an object of names and SQL expressions');
   }
-  const entries = columns instanceof Map ? [...columns] : Object.entries(columns);
+  const entries: [string, string][] =
+    columns instanceof Map ? [...columns] : Object.entries(columns);
   if (entries.length === 0) {
     throw new QuiverError('INVALID_ARGUMENT', 'select is empty: name at least one column');
   }
+  if (Array.isArray(columns))
+    return { names: columns.map((name) => text('a column in select', name)) };
   return {
     expressions: entries.map(([name, sql]) => ({ name, sql: text(`'${name}' in select`, sql) })),
   };

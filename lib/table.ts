@@ -9,7 +9,7 @@ import { type Data, openData } from './data.js';
 import { QuiverError, rethrow } from './errors.js';
 import { type MeasuredRecall, type MeasureRecallOptions, measureRecall } from './measure-recall.js';
 import type { NativeTable } from './native-types.js';
-import { callback, checkOptions, invalid, oneOf, text } from './options.js';
+import { callback, checkOptions, invalid, list, oneOf, text } from './options.js';
 import { Query, TakeQuery } from './query.js';
 import type { IntoVector, MultiVector } from './query-vectors.js';
 import {
@@ -84,7 +84,10 @@ export class Table<Row = Record<string, any>> {
     return this.#native.isOpen();
   }
 
-  /** Lets go of the table's files. Every later call is an error with the code `CLOSED`. */
+  /**
+   * Lets go of the table's files, once the calls that are under way are done. Every later call is an
+   * error with the code `CLOSED`.
+   */
   close(): void {
     this.#native.close();
   }
@@ -206,7 +209,7 @@ export class Table<Row = Record<string, any>> {
    * the last row are left out.
    */
   takeOffsets(offsets: readonly number[]): TakeQuery<Row> {
-    const places = Float64Array.from(offsets, (offset, i) => {
+    const places = Float64Array.from(list('offsets', offsets), (offset, i) => {
       if (Number.isSafeInteger(offset) && offset >= 0) return offset;
       throw invalid(`offset ${i}`, offset, 'a whole number of at least 0');
     });
@@ -215,7 +218,7 @@ export class Table<Row = Record<string, any>> {
 
   /** Takes rows by their id, which `withRowId()` gives. Ids that no row has are left out. */
   takeRowIds(rowIds: readonly (bigint | number)[]): TakeQuery<Row> {
-    const ids = BigUint64Array.from(rowIds, (id, i) => {
+    const ids = BigUint64Array.from(list('rowIds', rowIds), (id, i) => {
       const whole = typeof id === 'bigint' || Number.isSafeInteger(id);
       if (whole && id >= 0 && id <= 0xffff_ffff_ffff_ffffn) return BigInt(id);
       throw invalid(`row id ${i}`, id, 'a bigint or a whole number of at least 0');

@@ -70,7 +70,7 @@ fn describe_nearest(nearest: &NearestPlan) -> Vec<String> {
     let mut lines = match &nearest.access {
         Access::Nothing => vec![format!("  Nothing: {what}; fastSearch was asked for, but no index fits")],
         Access::Exact { why } => vec![format!("  ExactSearch: {what}; because {why}")],
-        Access::Index(access) => describe_index(access, &what),
+        Access::Index(access) => describe_index(nearest, access, &what),
     };
     if nearest.range.lower.is_some() || nearest.range.upper.is_some() {
         let bound = |value: Option<f32>| value.map_or("none".to_owned(), |value| value.to_string());
@@ -83,7 +83,7 @@ fn describe_nearest(nearest: &NearestPlan) -> Vec<String> {
     lines
 }
 
-fn describe_index(access: &IndexAccess, what: &str) -> Vec<String> {
+fn describe_index(nearest: &NearestPlan, access: &IndexAccess, what: &str) -> Vec<String> {
     let entry = access.index.entry();
     let most = access.probes_max.map_or("all".to_owned(), |probes| probes.to_string());
     let mut lines = vec![format!(
@@ -96,6 +96,11 @@ fn describe_index(access: &IndexAccess, what: &str) -> Vec<String> {
             false => "    NoRerank: _distance is the index's estimate".to_owned(),
         });
     }
-    lines.push(format!("    ExactSearch: rows newer than the index (ids from {})", entry.row_id_end));
+    if nearest.has_newer_rows(access) {
+        lines.push(match nearest.fast_search {
+            true => "    Skip: rows newer than the index; fastSearch was asked for".to_owned(),
+            false => format!("    ExactSearch: rows newer than the index (ids from {})", entry.row_id_end),
+        });
+    }
     lines
 }

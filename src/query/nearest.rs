@@ -36,7 +36,7 @@ pub(crate) struct NearestPlan {
     pub k: usize,
     pub range: Range,
     pub access: Access,
-    fast_search: bool,
+    pub fast_search: bool,
     /// No row of the table has this id or a higher one.
     row_id_end: u64,
 }
@@ -82,6 +82,11 @@ impl NearestPlan {
     /// How many query vectors there are.
     pub fn query_count(&self) -> usize {
         self.queries.len()
+    }
+
+    /// Whether rows were added after the index was built.
+    pub fn has_newer_rows(&self, access: &IndexAccess) -> bool {
+        access.index.entry().row_id_end < self.row_id_end
     }
 
     /// The nearest rows to each query vector, nearest first. Only those in `rows`, if given.
@@ -151,7 +156,7 @@ impl NearestPlan {
         }
 
         let candidates = self.probe(access, query, rows, progress, trace)?;
-        if self.fast_search || self.row_id_end <= row_id_end {
+        if self.fast_search || !self.has_newer_rows(access) {
             return Ok(candidates);
         }
         // Rows newer than the index are compared one by one, so that they are found at once.

@@ -62,7 +62,9 @@ impl Table {
         let uuid = Uuid::new_v4().to_string();
         let folder = self.path().join("indexes").join(&uuid);
         let vectors = snapshot.vector_column(&column)?;
-        let built = index::build(&options.config, &vectors, &folder, progress)?;
+        // If the table was dropped meanwhile, a file that is missing is not the news.
+        let built = index::build(&options.config, &vectors, &folder, progress)
+            .map_err(|error| self.current().err().unwrap_or(error))?;
         let new_files = NewFiles::one(folder);
         progress.check()?;
 
