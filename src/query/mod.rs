@@ -20,6 +20,7 @@ pub use plan::{Plan, Stream};
 pub use projection::{DISTANCE, QUERY_INDEX, ROW_ID};
 pub use request::{DEFAULT_LIMIT, DEFAULT_PROBES, Nearest, Request, Rows, Select};
 pub use snapshot::{OpenIndex, Snapshot};
+pub(crate) use target::column_name;
 
 use crate::error::Result;
 use crate::filter::Predicate;
