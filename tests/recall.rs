@@ -98,7 +98,8 @@ fn twenty_of_256_partitions_and_100_reranked_rows_find_99_of_100_neighbours() {
     for image in images("t10k-images-idx3-ubyte.gz").chunks_exact(DIM).take(QUERIES) {
         let vector: Vec<f64> = image.iter().map(|&pixel| f64::from(pixel)).collect();
         let query = Query::new(Metric::L2, &vector);
-        let nearest = flat::search(&column, &query, K, Range::default(), 0, None, &Progress::none()).unwrap();
+        let nearest =
+            flat::search(&column, &query, K, Range::default(), 0..u64::MAX, None, &Progress::none()).unwrap();
         let near = reranked(&column, &index, &query, &probe);
         found += nearest.iter().filter(|candidate| near.contains(candidate)).count();
     }

@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::query::nearest::{Access, IndexAccess, NearestPlan};
+use crate::query::access::{Access, IndexAccess};
+use crate::query::nearest::NearestPlan;
 use crate::query::plan::{Path, Plan};
 use crate::query::trace::Trace;
 
@@ -20,7 +21,10 @@ impl Plan {
                 lines.extend(self.describe_filter("  Filter"));
                 lines.push(format!("  Scan: rows={}", self.snapshot.version().row_count()));
             }
-            Path::Take(row_ids) => lines.push(format!("  Take: rows={}", row_ids.len())),
+            Path::Take(row_ids) => {
+                lines.extend(self.describe_filter("  Filter"));
+                lines.push(format!("  Take: rows={}", row_ids.len()));
+            }
             Path::Nearest { nearest, postfilter } => {
                 if *postfilter {
                     lines.extend(self.describe_filter("  Postfilter"));
@@ -70,7 +74,7 @@ fn describe_nearest(nearest: &NearestPlan) -> Vec<String> {
     let mut lines = match &nearest.access {
         Access::Nothing => vec![format!("  Nothing: {what}; fastSearch was asked for, but no index fits")],
         Access::Exact { why } => vec![format!("  ExactSearch: {what}; because {why}")],
-        Access::Index(access) => describe_index(access, &what),
+        Access::Index(access) => describe_index(nearest, access, &what),
     };
     if nearest.range.lower.is_some() || nearest.range.upper.is_some() {
         let bound = |value: Option<f32>| value.map_or("none".to_owned(), |value| value.to_string());
@@ -83,7 +87,7 @@ fn describe_nearest(nearest: &NearestPlan) -> Vec<String> {
     lines
 }
 
-fn describe_index(access: &IndexAccess, what: &str) -> Vec<String> {
+fn describe_index(nearest: &NearestPlan, access: &IndexAccess, what: &str) -> Vec<String> {
     let entry = access.index.entry();
     let most = access.probes_max.map_or("all".to_owned(), |probes| probes.to_string());
     let mut lines = vec![format!(
@@ -96,6 +100,9 @@ fn describe_index(access: &IndexAccess, what: &str) -> Vec<String> {
             false => "    NoRerank: _distance is the index's estimate".to_owned(),
         });
     }
-    lines.push(format!("    ExactSearch: rows newer than the index (ids from {})", entry.row_id_end));
+    let newer = nearest.newer_rows(access);
+    if !newer.is_empty() {
+        lines.push(format!("    ExactSearch: rows newer than the index (ids from {})", newer.start));
+    }
     lines
 }

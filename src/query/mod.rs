@@ -4,6 +4,7 @@
 //! near is the business of the rooms below; this one decides whom to ask, and reads the rows that are
 //! returned, and only those.
 
+mod access;
 mod explain;
 mod gather;
 mod matching;
