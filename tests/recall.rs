@@ -90,7 +90,13 @@ fn twenty_of_256_partitions_and_100_reranked_rows_find_99_of_100_neighbours() {
     let version = table(folder.path(), &images("train-images-idx3-ubyte.gz"));
     let column = VectorColumn::open(&version, "vector").unwrap();
     assert_eq!((column.row_count(), column.dim()), (60_000, DIM));
-    let config = IvfPqConfig { partitions: Some(256), sub_vectors: Some(49), ..IvfPqConfig::default() };
+    // A quarter of the training rows that are the default: the harder case, and three times as fast.
+    let config = IvfPqConfig {
+        partitions: Some(256),
+        sub_vectors: Some(49),
+        sample_rate: 64,
+        ..IvfPqConfig::default()
+    };
     let index = index(folder.path(), &column, config);
 
     let probe = Probe { candidates: 100, probes_min: 20, probes_max: Some(20), rows: None };
