@@ -73,7 +73,9 @@ impl Progress {
 
     /// Stops with [`Error::Timeout`] once `timeout_ms` milliseconds have passed from now.
     pub fn within(mut self, timeout_ms: u64) -> Self {
-        self.deadline = Some((Instant::now() + Duration::from_millis(timeout_ms), timeout_ms));
+        // A time too far away to be told is no limit.
+        let deadline = Instant::now().checked_add(Duration::from_millis(timeout_ms));
+        self.deadline = deadline.map(|deadline| (deadline, timeout_ms));
         self
     }
 

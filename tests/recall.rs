@@ -90,7 +90,13 @@ fn twenty_of_256_partitions_and_100_reranked_rows_find_99_of_100_neighbours() {
     let version = table(folder.path(), &images("train-images-idx3-ubyte.gz"));
     let column = VectorColumn::open(&version, "vector").unwrap();
     assert_eq!((column.row_count(), column.dim()), (60_000, DIM));
-    let config = IvfPqConfig { partitions: Some(256), sub_vectors: Some(49), ..IvfPqConfig::default() };
+    // A quarter of the training rows that are the default: the harder case, and three times as fast.
+    let config = IvfPqConfig {
+        partitions: Some(256),
+        sub_vectors: Some(49),
+        sample_rate: 64,
+        ..IvfPqConfig::default()
+    };
     let index = index(folder.path(), &column, config);
 
     let probe = Probe { candidates: 100, probes_min: 20, probes_max: Some(20), rows: None };
@@ -98,7 +104,8 @@ fn twenty_of_256_partitions_and_100_reranked_rows_find_99_of_100_neighbours() {
     for image in images("t10k-images-idx3-ubyte.gz").chunks_exact(DIM).take(QUERIES) {
         let vector: Vec<f64> = image.iter().map(|&pixel| f64::from(pixel)).collect();
         let query = Query::new(Metric::L2, &vector);
-        let nearest = flat::search(&column, &query, K, Range::default(), 0, None, &Progress::none()).unwrap();
+        let nearest =
+            flat::search(&column, &query, K, Range::default(), 0..u64::MAX, None, &Progress::none()).unwrap();
         let near = reranked(&column, &index, &query, &probe);
         found += nearest.iter().filter(|candidate| near.contains(candidate)).count();
     }

@@ -51,6 +51,41 @@ fn rows_added_after_the_index_are_found() {
 }
 
 #[test]
+fn fast_search_leaves_out_newer_rows_whichever_way_it_goes() {
+    let (_folder, table) = table_with(0..1000);
+    table.create_index("vector", &options(pq(Metric::L2, 8)), &Progress::none()).unwrap();
+    append(&table, 1000..1200);
+    let newer = Nearest { fast_search: true, ..nearest(&vector_of(1100), Metric::L2) };
+
+    let found = |nearest: &Nearest, filter: Option<&str>| {
+        let rows = Rows::Nearest(nearest.clone());
+        let filter = filter.map(str::to_owned);
+        let request = Request { rows, filter, limit: Some(500), ..Request::default() };
+        (ids(&table, &request), table.plan(&request).unwrap().explain(false))
+    };
+    // The index, every row because of the lower bound, and the few that match.
+    let lower_bound = Nearest { lower: Some(0.1), ..newer.clone() };
+    for (nearest, filter) in [(&newer, None), (&lower_bound, None), (&newer, Some("id > 900"))] {
+        let (ids, plan) = found(nearest, filter);
+        assert!(!ids.is_empty() && ids.iter().all(|&id| id < 1000), "{ids:?}");
+        assert!(!plan.contains("newer than"), "{plan}");
+    }
+    let all = Nearest { fast_search: false, ..lower_bound };
+    assert!(found(&all, None).0.contains(&1060));
+}
+
+#[test]
+fn taken_rows_satisfy_the_filter() {
+    let (_folder, table) = table_with(0..100);
+    for rows in [Rows::RowIds(vec![70, 3, 9, 200]), Rows::Offsets(vec![70, 3, 9, 200])] {
+        let filter = Some("id < 50".to_owned());
+        let mut found = ids(&table, &Request { rows, filter, ..Request::default() });
+        found.sort_unstable();
+        assert_eq!(found, [3, 9]);
+    }
+}
+
+#[test]
 fn a_filter_never_loses_rows() {
     let (_folder, table) = table_with(0..5000);
     table.create_index("vector", &options(pq(Metric::L2, 8)), &Progress::none()).unwrap();

@@ -3,6 +3,7 @@
 //! Arrow's fixed-size lists are opened here and nowhere else. Nothing is copied: a chunk holds on to the
 //! mapped bytes of its record batch.
 
+use std::ops::Range as Interval;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, RecordBatch, StructArray};
@@ -108,7 +109,6 @@ impl VectorColumn {
             let arrays = version.column_batch(&batch, &[index])?;
             opened.push(&arrays, &path, batch.first_row_id)?;
         }
-        opened.chunks.sort_by_key(|chunk| chunk.first_row_id);
         Ok(opened)
     }
 
@@ -244,6 +244,12 @@ impl VectorChunk {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The places of the rows whose ids are in `row_ids`.
+    pub fn rows_in(&self, row_ids: &Interval<u64>) -> Interval<usize> {
+        let place = |row_id: u64| row_id.saturating_sub(self.first_row_id).min(self.rows as u64) as usize;
+        place(row_ids.start)..place(row_ids.end)
     }
 
     /// All vectors, rows x dimensions. What a null row holds means nothing.

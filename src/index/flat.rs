@@ -2,7 +2,7 @@
 //!
 //! The answer that indexes are measured against, and the one for rows that no index covers.
 
-use std::ops::Range as Rows;
+use std::ops::Range as Interval;
 
 use rayon::prelude::*;
 use roaring::RoaringTreemap;
@@ -32,7 +32,7 @@ struct Search<'a> {
 
 /// The `k` rows nearest to `query`, nearest first, with their exact distances.
 ///
-/// Only rows with ids from `first_row_id` on, in `rows` (if given), and with a distance in `range` count.
+/// Only rows with ids in `row_ids`, in `rows` (if given), and with a distance in `range` count.
 /// Large columns are searched on several threads of the current rayon pool.
 ///
 /// # Errors
@@ -42,7 +42,7 @@ pub fn search(
     query: &Query,
     k: usize,
     range: Range,
-    first_row_id: u64,
+    row_ids: Interval<u64>,
     rows: Option<&RoaringTreemap>,
     progress: &Progress,
 ) -> Result<Vec<Candidate>> {
@@ -52,7 +52,7 @@ pub fn search(
     }
     let search = Search { query, range, rows, progress };
     let row_bytes = column.dim() * column.element().bytes();
-    let tasks = tasks(column, first_row_id, (TASK_BYTES / row_bytes).max(BATCH_ROWS));
+    let tasks = tasks(column, row_ids, (TASK_BYTES / row_bytes).max(BATCH_ROWS));
     let top = if tasks.len() < 2 {
         let mut top = TopK::new(k);
         for (chunk, rows) in tasks {
@@ -71,20 +71,24 @@ pub fn search(
     Ok(top.into_sorted())
 }
 
-/// The column from a row id on, in pieces of at most `task_rows` rows.
-fn tasks(column: &VectorColumn, first_row_id: u64, task_rows: usize) -> Vec<(&VectorChunk, Rows<usize>)> {
+/// The rows with ids in `row_ids`, in pieces of at most `task_rows` rows.
+fn tasks(
+    column: &VectorColumn,
+    row_ids: Interval<u64>,
+    task_rows: usize,
+) -> Vec<(&VectorChunk, Interval<usize>)> {
     let mut tasks = Vec::new();
     for chunk in column.chunks() {
-        let skipped = first_row_id.saturating_sub(chunk.first_row_id()).min(chunk.rows() as u64) as usize;
-        let starts = (skipped..chunk.rows()).step_by(task_rows);
-        tasks.extend(starts.map(|start| (chunk, start..(start + task_rows).min(chunk.rows()))));
+        let rows = chunk.rows_in(&row_ids);
+        let starts = rows.clone().step_by(task_rows);
+        tasks.extend(starts.map(|start| (chunk, start..(start + task_rows).min(rows.end))));
     }
     tasks
 }
 
 impl Search<'_> {
     /// Searches some rows of a chunk: all of them, or those of a sparse row set.
-    fn task(&self, chunk: &VectorChunk, rows: Rows<usize>, top: &mut TopK) -> Result<()> {
+    fn task(&self, chunk: &VectorChunk, rows: Interval<usize>, top: &mut TopK) -> Result<()> {
         let Some(set) = self.rows else { return self.stretch(chunk, rows, top) };
         let ids = chunk.first_row_id() + rows.start as u64..chunk.first_row_id() + rows.end as u64;
         let members = set.range_cardinality(ids.clone());
@@ -104,7 +108,7 @@ impl Search<'_> {
     }
 
     /// Computes the distances of neighbouring rows and keeps those that match.
-    fn stretch(&self, chunk: &VectorChunk, rows: Rows<usize>, top: &mut TopK) -> Result<()> {
+    fn stretch(&self, chunk: &VectorChunk, rows: Interval<usize>, top: &mut TopK) -> Result<()> {
         let mut distances = [0.0f32; BATCH_ROWS];
         for start in rows.clone().step_by(BATCH_ROWS) {
             self.progress.check()?;

@@ -71,7 +71,7 @@ impl VectorIndex {
     ///
     /// # Errors
     /// If a file is missing or does not match its checksums. Partitions are read, and checked, when they
-    /// are searched; [`VectorIndex::verify`] checks them all.
+    /// are first searched; [`VectorIndex::verify`] checks them all.
     pub fn open(folder: &Path, entry: &IndexEntry) -> Result<Self> {
         let [file] = entry.files.as_slice() else {
             let reason = format!("index '{}' has {} files instead of 1", entry.name, entry.files.len());
@@ -120,7 +120,8 @@ impl VectorIndex {
     /// Finds candidates for the rows nearest to `query`, on this thread.
     ///
     /// # Errors
-    /// If the query has other dimensions or another metric than the index, or if `progress` says to stop.
+    /// If the query has other dimensions or another metric than the index, if a partition is damaged, or if
+    /// `progress` says to stop.
     pub fn search(&self, query: &Query, probe: &Probe<'_>, progress: &Progress) -> Result<Found> {
         if query.dim() != self.dim() {
             let (expected, actual) = (self.dim(), query.dim());

@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::query::nearest::{Access, IndexAccess, NearestPlan};
+use crate::query::access::{Access, IndexAccess};
+use crate::query::nearest::NearestPlan;
 use crate::query::plan::{Path, Plan};
 use crate::query::trace::Trace;
 
@@ -20,7 +21,10 @@ impl Plan {
                 lines.extend(self.describe_filter("  Filter"));
                 lines.push(format!("  Scan: rows={}", self.snapshot.version().row_count()));
             }
-            Path::Take(row_ids) => lines.push(format!("  Take: rows={}", row_ids.len())),
+            Path::Take(row_ids) => {
+                lines.extend(self.describe_filter("  Filter"));
+                lines.push(format!("  Take: rows={}", row_ids.len()));
+            }
             Path::Nearest { nearest, postfilter } => {
                 if *postfilter {
                     lines.extend(self.describe_filter("  Postfilter"));
@@ -96,11 +100,12 @@ fn describe_index(nearest: &NearestPlan, access: &IndexAccess, what: &str) -> Ve
             false => "    NoRerank: _distance is the index's estimate".to_owned(),
         });
     }
-    if nearest.has_newer_rows(access) {
-        lines.push(match nearest.fast_search {
-            true => "    Skip: rows newer than the index; fastSearch was asked for".to_owned(),
-            false => format!("    ExactSearch: rows newer than the index (ids from {})", entry.row_id_end),
-        });
+    let newer = nearest.newer_rows(access);
+    if !newer.is_empty() {
+        lines.push(format!("    ExactSearch: rows newer than the index (ids from {})", newer.start));
+    }
+    if !nearest.left_out.is_empty() {
+        lines.push("    Skip: rows newer than the index; fastSearch was asked for".to_owned());
     }
     lines
 }

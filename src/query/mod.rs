@@ -4,6 +4,7 @@
 //! near is the business of the rooms below; this one decides whom to ask, and reads the rows that are
 //! returned, and only those.
 
+mod access;
 mod explain;
 mod gather;
 mod matching;
@@ -20,6 +21,7 @@ pub use plan::{Plan, Stream};
 pub use projection::{DISTANCE, QUERY_INDEX, ROW_ID};
 pub use request::{DEFAULT_LIMIT, DEFAULT_PROBES, Nearest, Request, Rows, Select};
 pub use snapshot::{OpenIndex, Snapshot};
+pub(crate) use target::column_name;
 
 use crate::error::Result;
 use crate::filter::Predicate;

@@ -1,5 +1,6 @@
 //! From a request to ranked rows: what will be done, and doing it.
 
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -104,8 +105,8 @@ impl Plan {
                 batches
             }
             Path::Take(row_ids) => {
-                let row_ids =
-                    row_ids.iter().copied().skip(self.offset).take(self.limit.unwrap_or(usize::MAX));
+                let row_ids = self.keep_matching(row_ids.clone(), |&row_id| row_id)?;
+                let row_ids = row_ids.into_iter().skip(self.offset).take(self.limit.unwrap_or(usize::MAX));
                 vec![self.take(row_ids.collect(), None, None)?]
             }
             Path::Nearest { nearest, postfilter } => {
@@ -156,7 +157,7 @@ impl Plan {
         if let (Some(predicate), true) = (&self.predicate, postfilter) {
             let started = Instant::now();
             for candidates in &mut found {
-                *candidates = self.keep_matching(candidates, predicate)?;
+                *candidates = self.keep_matching(take(candidates), |candidate| candidate.row_id)?;
             }
             if let Some(trace) = trace {
                 let rows = found.iter().map(Vec::len).sum();
@@ -171,12 +172,14 @@ impl Plan {
         Ok(result)
     }
 
-    fn keep_matching(&self, candidates: &[Candidate], predicate: &Predicate) -> Result<Vec<Candidate>> {
+    /// Those of some rows that satisfy the filter, if there is one.
+    fn keep_matching<T: Copy>(&self, found: Vec<T>, row_id: impl Fn(&T) -> u64) -> Result<Vec<T>> {
+        let Some(predicate) = &self.predicate else { return Ok(found) };
         let columns: Vec<usize> = predicate.columns().iter().copied().collect();
-        let row_ids: Vec<u64> = candidates.iter().map(|candidate| candidate.row_id).collect();
+        let row_ids: Vec<u64> = found.iter().map(row_id).collect();
         let rows = gather(self.snapshot.version(), &row_ids, &columns)?;
         let kept = true_rows(&predicate.evaluate(&rows)?);
-        Ok(kept.set_indices().map(|i| candidates[i]).collect())
+        Ok(kept.set_indices().map(|i| found[i]).collect())
     }
 
     /// Cuts each query's rows to offset and limit, and reads them.

@@ -27,7 +27,7 @@ pub(crate) struct Target {
 pub(crate) fn resolve(snapshot: &Snapshot, nearest: &Nearest) -> Result<Target> {
     let dim = check_vectors(&nearest.vectors)?;
     let column_name = match &nearest.column {
-        Some(name) => exact_name(snapshot.version().schema(), name),
+        Some(name) => column_name(snapshot.version().schema(), name),
         None => only_column(snapshot.version().schema(), dim)?,
     };
     let column = snapshot.vector_column(&column_name)?;
@@ -69,8 +69,9 @@ fn check_vectors(vectors: &[Vec<f64>]) -> Result<usize> {
     Ok(first.len())
 }
 
-/// The column of this name; of another case if there is just one such.
-fn exact_name(schema: &Schema, name: &str) -> String {
+/// The name of the column that `name` means: one of another case, if there is none of this name and just one
+/// of that. A name that means no column comes back as it is.
+pub(crate) fn column_name(schema: &Schema, name: &str) -> String {
     if schema.field_with_name(name).is_ok() {
         return name.to_owned();
     }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result, nearest};
 use crate::index::{self, Built, IndexConfig};
 use crate::progress::Progress;
+use crate::query::column_name;
 use crate::storage::{IndexEntry, Manifest, NewFiles};
 use crate::table::Table;
 
@@ -55,16 +56,14 @@ impl Table {
     /// [`Error::ColumnNotFound`], and whatever is wrong with the settings.
     pub fn create_index(&self, column: &str, options: &IndexOptions, progress: &Progress) -> Result<()> {
         let snapshot = self.snapshot()?;
-        let column = self.column_name(column)?;
+        let column = column_name(snapshot.version().schema(), column);
         let name = options.name.clone().unwrap_or_else(|| format!("{column}_idx"));
         check_free(snapshot.version().manifest(), &name, options.replace)?;
 
         let uuid = Uuid::new_v4().to_string();
         let folder = self.path().join("indexes").join(&uuid);
         let vectors = snapshot.vector_column(&column)?;
-        // If the table was dropped meanwhile, a file that is missing is not the news.
-        let built = index::build(&options.config, &vectors, &folder, progress)
-            .map_err(|error| self.current().err().unwrap_or(error))?;
+        let built = index::build(&options.config, &vectors, &folder, progress)?;
         let new_files = NewFiles::one(folder);
         progress.check()?;
 
@@ -119,20 +118,6 @@ impl Table {
             IndexInfo { entry: entry.clone(), indexed_rows: entry.rows, unindexed_rows }
         };
         Ok(version.manifest().indexes.iter().map(info).collect())
-    }
-
-    /// The column of this name; of another case if there is just one such.
-    pub(super) fn column_name(&self, name: &str) -> Result<String> {
-        let version = self.current()?;
-        let fields = version.schema().fields();
-        if name.contains('.') || fields.iter().any(|field| field.name() == name) {
-            return Ok(name.to_owned());
-        }
-        let mut alike = fields.iter().filter(|field| field.name().eq_ignore_ascii_case(name));
-        match (alike.next(), alike.next()) {
-            (Some(field), None) => Ok(field.name().clone()),
-            _ => Err(Error::column_not_found(name, fields.iter().map(|field| field.name().as_str()))),
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use arrow::datatypes::UInt64Type;
 use crate::error::{Error, Result};
 use crate::index::VectorColumn;
 use crate::progress::Progress;
-use crate::query::{Nearest, Plan, ROW_ID, Request, Rows, Select, Snapshot};
+use crate::query::{Nearest, Plan, ROW_ID, Request, Rows, Select, Snapshot, column_name};
 use crate::table::Table;
 
 /// What is measured.
@@ -64,7 +64,7 @@ impl Table {
             }
         }
         let snapshot = self.snapshot()?;
-        let column = self.column_name(column)?;
+        let column = column_name(snapshot.version().schema(), column);
         if !snapshot.indexes().iter().any(|index| index.entry().column == column) {
             let expected = "the column has no vector index to measure: build one with createIndex";
             return Err(Error::invalid("column", format!("'{column}'"), expected));

@@ -45,8 +45,6 @@ struct Handle {
     options: TableOptions,
     /// `None` once the handle is closed.
     current: Mutex<Option<Current>>,
-    /// The snapshot that was searched last, with its open indexes.
-    snapshot: Mutex<Option<Arc<Snapshot>>>,
     /// Writers of one process wait for each other instead of losing races.
     commits: Mutex<()>,
 }
@@ -77,7 +75,6 @@ impl Table {
             folder,
             options,
             current: Mutex::new(Some(current)),
-            snapshot: Mutex::default(),
             commits: Mutex::new(()),
         };
         Ok(Self { handle: Arc::new(handle) })
@@ -119,7 +116,6 @@ impl Table {
     /// Closes the handle and lets go of its files. Snapshots taken from it stay readable.
     pub fn close(&self) {
         *self.lock() = None;
-        *self.latest_snapshot() = None;
     }
 
     /// The columns of the newest version.
@@ -138,6 +134,15 @@ impl Table {
     /// [`Error::Closed`] after [`Table::close`], or when the table was dropped and created anew;
     /// [`Error::TableNotFound`] when it was dropped; [`Error::Corrupted`].
     pub fn current(&self) -> Result<Arc<Version>> {
+        Ok(self.snapshot()?.version().clone())
+    }
+
+    /// The newest version, ready to be searched. Costs two looks at the file system when nothing has
+    /// changed: whether the version is still there, and whether there is one after it.
+    ///
+    /// # Errors
+    /// As [`Table::current`].
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
         self.refresh(self.handle.options.read_consistency_interval)
     }
 
@@ -177,7 +182,7 @@ impl Table {
     ) -> Result<u64> {
         let _queue = self.handle.commits.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let base = self.refresh(Duration::ZERO)?;
+            let base = self.refresh(Duration::ZERO)?.version().clone();
             let changed = change(base.manifest())?;
             let next = base.manifest().successor();
             let next = Manifest {
@@ -199,17 +204,13 @@ impl Table {
     }
 
     /// A snapshot that is at most `age` old.
-    fn refresh(&self, age: Duration) -> Result<Arc<Version>> {
+    fn refresh(&self, age: Duration) -> Result<Arc<Snapshot>> {
         let mut guard = self.lock();
         let current = guard.as_mut().ok_or_else(|| self.closed())?;
         if age.is_zero() || current.age() >= age {
             current.refresh(&self.handle.name, &self.handle.folder, &self.handle.options)?;
         }
-        Ok(current.version().clone())
-    }
-
-    fn latest_snapshot(&self) -> MutexGuard<'_, Option<Arc<Snapshot>>> {
-        self.handle.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(current.snapshot().clone())
     }
 
     fn closed(&self) -> Error {

@@ -1,10 +1,8 @@
-//! Reading a table: its current snapshot, and questions to it.
-
-use std::sync::Arc;
+//! Questions to a table.
 
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::query::{Plan, Request, Snapshot, count_rows};
+use crate::query::{Plan, Request, count_rows};
 use crate::table::Table;
 
 /// A table's size.
@@ -38,20 +36,6 @@ impl TableStats {
 }
 
 impl Table {
-    /// The newest version, ready to be searched. Costs one `stat` when nothing has changed.
-    pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        let version = self.current()?;
-        let mut latest = self.latest_snapshot();
-        if let Some(snapshot) = &*latest
-            && snapshot.version().manifest().version == version.manifest().version
-        {
-            return Ok(snapshot.clone());
-        }
-        let snapshot = Arc::new(Snapshot::new(version, latest.as_deref()));
-        *latest = Some(snapshot.clone());
-        Ok(snapshot)
-    }
-
     /// Binds `request` to the newest version.
     ///
     /// ```no_run

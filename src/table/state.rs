@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, IoContext, Result};
+use crate::query::Snapshot;
 use crate::storage::{Manifest, Version};
 use crate::table::TableOptions;
 
 /// The newest version that a handle has seen.
 pub(super) struct Current {
-    version: Arc<Version>,
+    snapshot: Arc<Snapshot>,
     stamp: Stamp,
     checked: Instant,
 }
@@ -23,6 +24,9 @@ pub(super) struct Current {
 struct Stamp {
     modified: SystemTime,
     bytes: u64,
+    /// Clocks of file systems are coarse: in memory, a table is dropped and created anew within a tick.
+    #[cfg(unix)]
+    inode: u64,
 }
 
 impl Current {
@@ -34,8 +38,12 @@ impl Current {
         Self::load(folder, number, stamp, None, options).map(Some)
     }
 
-    pub fn version(&self) -> &Arc<Version> {
-        &self.version
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    fn manifest(&self) -> &Manifest {
+        self.snapshot.version().manifest()
     }
 
     /// How long ago the handle looked for newer versions.
@@ -46,11 +54,11 @@ impl Current {
     /// Looks for newer versions.
     pub fn refresh(&mut self, name: &str, folder: &Path, options: &TableOptions) -> Result<()> {
         let checked = Instant::now();
-        let number = self.version.manifest().version;
+        let number = self.manifest().version;
         if stamp(folder, number)?.as_ref() != Some(&self.stamp) {
             self.reopen(name, folder, options)?;
         } else if let Some((newest, stamp)) = newest_after(folder, number)? {
-            self.replace(name, Self::load(folder, newest, stamp, Some(&self.version), options)?)?;
+            self.replace(name, Self::load(folder, newest, stamp, Some(&self.snapshot), options)?)?;
         }
         self.checked = checked;
         Ok(())
@@ -65,7 +73,7 @@ impl Current {
     }
 
     fn replace(&mut self, name: &str, newer: Self) -> Result<()> {
-        if newer.version.manifest().table_id != self.version.manifest().table_id {
+        if newer.manifest().table_id != self.manifest().table_id {
             return Err(Error::Closed { what: format!("table '{name}', dropped and created anew,") });
         }
         *self = newer;
@@ -76,13 +84,14 @@ impl Current {
         folder: &Path,
         number: u64,
         stamp: Stamp,
-        previous: Option<&Version>,
+        previous: Option<&Snapshot>,
         options: &TableOptions,
     ) -> Result<Self> {
         let checked = Instant::now();
         let manifest = Manifest::read(folder, number)?;
-        let version = Version::new(folder, manifest, previous).kept_by(options.home.clone());
-        Ok(Self { version: Arc::new(version), stamp, checked })
+        let version = Version::new(folder, manifest, previous.map(|snapshot| &**snapshot.version()));
+        let version = Arc::new(version.kept_by(options.home.clone()));
+        Ok(Self { snapshot: Arc::new(Snapshot::new(version, previous)), stamp, checked })
     }
 }
 
@@ -106,5 +115,10 @@ fn stamp(folder: &Path, number: u64) -> Result<Option<Stamp>> {
         metadata => metadata.at("look at", &path)?,
     };
     let modified = metadata.modified().at("look at", &path)?;
-    Ok(Some(Stamp { modified, bytes: metadata.len() }))
+    Ok(Some(Stamp {
+        modified,
+        bytes: metadata.len(),
+        #[cfg(unix)]
+        inode: std::os::unix::fs::MetadataExt::ino(&metadata),
+    }))
 }

@@ -216,6 +216,26 @@ fn a_closed_handle_says_so_and_others_go_on() {
 }
 
 #[test]
+fn a_handle_to_a_dropped_table_is_closed_however_fast_another_takes_the_name() {
+    let folder = crate::storage::TemporaryFolder::create().unwrap();
+    let create = || {
+        let options = TableOptions::default();
+        Table::create(folder.path(), "t", &schema(), CreateMode::Create, options).unwrap().finish().unwrap()
+    };
+    for _ in 0..20 {
+        let old = create();
+        std::fs::rename(old.path(), folder.path().join("dropped")).unwrap();
+        let new = create();
+
+        assert_eq!(old.add(&rows(0..1)).unwrap_err().code(), "CLOSED");
+
+        assert_eq!(new.version().unwrap(), 1);
+        std::fs::remove_dir_all(new.path()).unwrap();
+        std::fs::remove_dir_all(folder.path().join("dropped")).unwrap();
+    }
+}
+
+#[test]
 fn every_file_of_a_version_is_verified() {
     let (_folder, table) = empty_table();
     table.add(&rows(0..1000)).unwrap();

@@ -82,7 +82,7 @@ pub(crate) fn probe(
     probe: &Probe<'_>,
     exact: bool,
     progress: &Progress,
-    mut scan: impl FnMut(Ranked, Option<usize>, &mut TopK) -> u64,
+    mut scan: impl FnMut(Ranked, Option<usize>, &mut TopK) -> Result<u64>,
 ) -> Result<Found> {
     let mut top = TopK::new(probe.candidates);
     let mut found = Found { candidates: Vec::new(), exact, partitions_searched: 0, rows_scanned: 0 };
@@ -94,7 +94,7 @@ pub(crate) fn probe(
         }
         progress.check()?;
         let Some(ranked) = ranking.get(place, probe.probes_min) else { break };
-        found.rows_scanned += scan(ranked, ranking.after(place), &mut top);
+        found.rows_scanned += scan(ranked, ranking.after(place), &mut top)?;
         found.partitions_searched += 1;
     }
     found.candidates = top.into_sorted();
@@ -136,7 +136,7 @@ mod tests {
             if ranked.score >= 16.0 {
                 top.push(Candidate { distance: ranked.score, row_id: 0 });
             }
-            1
+            Ok(1)
         };
         probe(&mut ranking(), &settings, false, &Progress::none(), scan).unwrap().partitions_searched
     }

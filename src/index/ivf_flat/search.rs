@@ -53,9 +53,15 @@ impl IvfFlat {
     }
 
     /// Offers the rows of a partition to `top`; returns how many there are.
-    fn scan(&self, ranked: Ranked, query: &Query, filter: Option<&RoaringTreemap>, top: &mut TopK) -> u64 {
+    fn scan(
+        &self,
+        ranked: Ranked,
+        query: &Query,
+        filter: Option<&RoaringTreemap>,
+        top: &mut TopK,
+    ) -> Result<u64> {
         let rows = self.file.directory()[ranked.partition].rows as usize;
-        let (vectors, row_ids) = self.extent(ranked.partition, rows);
+        let (vectors, row_ids) = self.extent(ranked.partition, rows)?;
         let mut distances = [0.0; BATCH_ROWS];
         for (batch, row_ids) in row_ids.chunks(BATCH_ROWS).enumerate() {
             let start = batch * BATCH_ROWS;
@@ -68,13 +74,13 @@ impl IvfFlat {
                 }
             }
         }
-        rows as u64
+        Ok(rows as u64)
     }
 
     /// The vectors and the row ids of a partition.
-    fn extent(&self, partition: usize, rows: usize) -> (Vectors<'_>, &[u64]) {
+    fn extent(&self, partition: usize, rows: usize) -> Result<(Vectors<'_>, &[u64])> {
         let bytes = rows * self.space.vector_dim * self.element.bytes();
-        let extent = self.file.extent(partition);
+        let extent = self.file.extent(partition)?;
         let ids_at = bytes.next_multiple_of(size_of::<u64>());
         let vectors = &extent[..bytes];
         let vectors = match self.element {
@@ -84,6 +90,6 @@ impl IvfFlat {
             ElementKind::U8 => Vectors::U8(vectors),
             ElementKind::I8 => Vectors::I8(bytemuck::cast_slice(vectors)),
         };
-        (vectors, bytemuck::cast_slice(&extent[ids_at..ids_at + rows * size_of::<u64>()]))
+        Ok((vectors, bytemuck::cast_slice(&extent[ids_at..ids_at + rows * size_of::<u64>()])))
     }
 }

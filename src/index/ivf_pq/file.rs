@@ -49,6 +49,7 @@ pub(super) fn layout(header: &Header) -> Option<BlockLayout> {
     let sub_vectors = header.sub_vectors as usize;
     let fits = header.block_rows == BLOCK_ROWS as u32
         && sub_vectors > 0
+        && header.dim > 0
         && (header.dim as usize).is_multiple_of(sub_vectors)
         && matches!(header.metric(), Some(Metric::L2 | Metric::Cosine | Metric::Dot));
     BlockLayout::new(sub_vectors, u8::try_from(header.bits).ok()?).filter(|_| fits)

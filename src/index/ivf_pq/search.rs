@@ -61,7 +61,7 @@ impl IvfPq {
             Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows: settings.rows };
         let mut found = probe(&mut ranking, settings, false, progress, |ranked, next, top| {
             if let Some(next) = next {
-                prefetch(self.file.extent(next));
+                prefetch(self.file.unchecked_extent(next));
             }
             scan.partition(ranked, top)
         })?;
@@ -91,9 +91,9 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// Offers the rows of a partition to `top`; returns how many there are.
-    fn partition(&self, ranked: Ranked, top: &mut TopK) -> u64 {
+    fn partition(&self, ranked: Ranked, top: &mut TopK) -> Result<u64> {
         let rows = self.index.file.directory()[ranked.partition].rows;
-        let extent = self.index.file.extent(ranked.partition);
+        let extent = self.index.file.extent(ranked.partition)?;
         let block_bytes = self.index.layout.bytes();
         let (blocks, row_ids) = extent.split_at(self.index.layout.blocks(rows as usize) * block_bytes);
         let row_ids: &[u64] = bytemuck::cast_slice(&row_ids[..rows as usize * size_of::<u64>()]);
@@ -101,7 +101,7 @@ impl Scan<'_> {
         for (block, row_ids) in blocks.chunks_exact(block_bytes).zip(row_ids.chunks(BLOCK_ROWS)) {
             self.block(block, row_ids, base, top);
         }
-        rows
+        Ok(rows)
     }
 
     #[inline]

@@ -146,8 +146,15 @@ fn only_rows_of_the_set_are_found_and_probing_goes_on_until_there_are_enough() {
     let table = Table::new(column(ElementKind::F32, &values, 8));
     let rows: RoaringTreemap = (100..2100).step_by(97).collect();
     let query = Query::new(Metric::L2, &values[..8]);
-    let expected =
-        flat::search(&table.column, &query, 15, Range::default(), 0, Some(&rows), &Progress::none());
+    let expected = flat::search(
+        &table.column,
+        &query,
+        15,
+        Range::default(),
+        0..u64::MAX,
+        Some(&rows),
+        &Progress::none(),
+    );
     for config in [pq(Metric::L2, 30, 4, 8), ivf_flat(Metric::L2, 30)] {
         let Indexed { index, .. } = table.build(&config, config.kind(), &Progress::none()).unwrap();
         let probe = Probe { candidates: 21, probes_min: 2, probes_max: None, rows: Some(&rows) };

@@ -3,12 +3,13 @@
 use super::*;
 
 #[test]
-fn flat_search_skips_old_rows_and_distances_out_of_range() {
+fn flat_search_skips_rows_and_distances_out_of_range() {
     let values: Vec<f64> = (0..1000).map(f64::from).collect();
     let column = column(ElementKind::F32, &values, 1);
     let query = Query::new(Metric::L2, &[500.0]);
     let search = |range, first_row_id, rows: Option<&RoaringTreemap>| {
-        let found = flat::search(&column, &query, 3, range, first_row_id, rows, &Progress::none()).unwrap();
+        let found =
+            flat::search(&column, &query, 3, range, first_row_id..900, rows, &Progress::none()).unwrap();
         found.into_iter().map(|candidate| candidate.row_id).collect::<Vec<_>>()
     };
     let everything = Range::default();
@@ -16,6 +17,7 @@ fn flat_search_skips_old_rows_and_distances_out_of_range() {
     assert_eq!(search(everything, 0, None), [600, 599, 601]);
     assert_eq!(search(everything, 700, None), [700, 701, 702]);
     assert_eq!(search(Range { lower: Some(4.0), upper: Some(9.0) }, 0, None), [598, 602]);
+    assert_eq!(search(Range { lower: Some(9e4), upper: None }, 0, None), [300, 299, 298]);
     for step in [2, 50] {
         let rows: RoaringTreemap = (100..1100).step_by(step).collect();
         let step = step as u64;
@@ -31,12 +33,14 @@ fn flat_search_is_the_same_on_any_number_of_threads() {
     let query = Query::new(Metric::L2, &values[..dim]);
     let answers = [1, 3].map(|threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| flat::search(&column, &query, 100, Range::default(), 0, None, &Progress::none()))
-            .unwrap()
+        pool.install(|| {
+            flat::search(&column, &query, 100, Range::default(), 0..u64::MAX, None, &Progress::none())
+        })
+        .unwrap()
     });
 
     assert_eq!(answers[0], answers[1]);
     let expired = Progress::none().within(0);
-    let error = flat::search(&column, &query, 1, Range::default(), 0, None, &expired).unwrap_err();
+    let error = flat::search(&column, &query, 1, Range::default(), 0..u64::MAX, None, &expired).unwrap_err();
     assert_eq!(error.code(), "TIMEOUT");
 }

@@ -64,7 +64,7 @@ impl Table {
     }
 
     fn exact(&self, query: &Query, k: usize) -> Vec<Candidate> {
-        flat::search(&self.column, query, k, Range::default(), 0, None, &Progress::none()).unwrap()
+        flat::search(&self.column, query, k, Range::default(), 0..u64::MAX, None, &Progress::none()).unwrap()
     }
 }
 

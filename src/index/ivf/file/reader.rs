@@ -1,16 +1,20 @@
 //! Reading an index file in place, after checking all that this relies on.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{DirectoryEntry, HEADER_CRC_AT, Header, PAGE, Section, VERSION, page_aligned};
 use crate::error::{Error, Result};
 use crate::storage::MappedFile;
 
-/// An index file, mapped and checked: header and sections by checksum, extents by their bounds.
+/// An index file, mapped and checked: header and sections by checksum when it is opened, each extent by its
+/// checksum when it is first read.
 pub(crate) struct IndexFile {
     map: MappedFile,
     path: PathBuf,
     header: Header,
+    /// Which extents have been found to be whole.
+    whole: Box<[AtomicBool]>,
 }
 
 impl IndexFile {
@@ -29,7 +33,8 @@ impl IndexFile {
                 Error::UnsupportedFormat { path: path.to_owned(), found, supported: VERSION }
             }
         })?;
-        Ok(Self { map, path: path.to_owned(), header })
+        let whole = (0..header.partitions).map(|_| AtomicBool::new(false)).collect();
+        Ok(Self { map, path: path.to_owned(), header, whole })
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -57,7 +62,20 @@ impl IndexFile {
     }
 
     /// A partition's bytes and the zeros after them.
-    pub(crate) fn extent(&self, partition: usize) -> &[u8] {
+    ///
+    /// # Errors
+    /// If they are not what was written.
+    pub(crate) fn extent(&self, partition: usize) -> Result<&[u8]> {
+        // No other memory depends on the flag: two threads at once check twice, and that is all.
+        if !self.whole[partition].load(Ordering::Relaxed) {
+            self.check_extent(partition)?;
+            self.whole[partition].store(true, Ordering::Relaxed);
+        }
+        Ok(self.unchecked_extent(partition))
+    }
+
+    /// As [`IndexFile::extent`], for who only wants the bytes to be near.
+    pub(crate) fn unchecked_extent(&self, partition: usize) -> &[u8] {
         let directory = self.directory();
         let start = directory[partition].offset;
         let end = directory.get(partition + 1).map_or(self.header.file_bytes, |next| next.offset);
@@ -66,13 +84,16 @@ impl IndexFile {
 
     /// Reads every partition and compares its checksum.
     pub(crate) fn verify(&self) -> Result<()> {
-        for (partition, entry) in self.directory().iter().enumerate() {
-            if crc32c::crc32c(self.extent(partition)) != entry.crc {
-                let reason = format!("the bytes of partition {partition} do not match their checksum");
-                return Err(Error::corrupted(&self.path, reason));
-            }
+        (0..self.whole.len()).try_for_each(|partition| self.check_extent(partition))
+    }
+
+    #[cold]
+    fn check_extent(&self, partition: usize) -> Result<()> {
+        if crc32c::crc32c(self.unchecked_extent(partition)) == self.directory()[partition].crc {
+            return Ok(());
         }
-        Ok(())
+        let reason = format!("the bytes of partition {partition} do not match their checksum");
+        Err(Error::corrupted(&self.path, reason))
     }
 
     fn section(&self, section: Section) -> &[u8] {

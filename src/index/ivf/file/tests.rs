@@ -73,9 +73,9 @@ fn reading_gives_back_what_was_written() {
     assert_eq!(file.centroids(), [3.0, 4.0, 5.0, 6.0]);
     assert!(file.codebook().is_empty());
     assert_eq!((file.header().rows, entry.bytes), (5000, 6 * 4096));
-    assert_eq!(file.extent(0)[..5000], [7; 5000]);
-    assert!(file.extent(0)[5000..].iter().all(|&byte| byte == 0));
-    assert!(file.extent(1).is_empty());
+    assert_eq!(file.extent(0).unwrap()[..5000], [7; 5000]);
+    assert!(file.extent(0).unwrap()[5000..].iter().all(|&byte| byte == 0));
+    assert!(file.extent(1).unwrap().is_empty());
     file.verify().unwrap();
 }
 

@@ -63,9 +63,11 @@ proptest! {
         let mut again = vec![0; codes.len()];
         codebook.encode(&vectors, &mut again);
 
-        // Equal codewords may swap their numbers, but not their values.
+        // Equal codewords may swap their numbers, and so may those that differ by less than the root of
+        // what single precision can tell of a squared distance.
         let decoded: Vec<f32> = again.chunks(sub_vectors).flat_map(|code| decode(&codebook, code)).collect();
-        prop_assert_eq!(decoded, vectors);
+        let largest = decoded.iter().zip(&vectors).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));
+        prop_assert!(largest < 1e-3, "a value moved by {largest}");
     }
 
     #[test]
