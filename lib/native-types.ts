@@ -56,6 +56,8 @@ export interface NativeTable {
   writer(mode: 'append' | 'overwrite'): Promise<NativeWriter>;
   query(request: NativeRequest): Promise<NativeRows>;
   queryArrow(request: NativeRequest): Promise<Uint8Array>;
+  querySync(request: NativeRequest): NativeRows;
+  queryArrowSync(request: NativeRequest): Uint8Array;
   queryStream(request: NativeRequest, maxBatchRows: number): Promise<NativeStream>;
   explain(request: NativeRequest, verbose: boolean): Promise<string>;
   analyze(request: NativeRequest): Promise<string>;
@@ -69,6 +71,7 @@ export interface NativeTable {
   dropIndex(name: string): Promise<void>;
   listIndices(): Promise<NativeIndexInfo[]>;
   indexStats(name: string): Promise<NativeIndexStats | null>;
+  measureRecall(column: string, options: NativeRecallOptions): Promise<NativeRecall>;
   stats(): Promise<NativeTableStats>;
 }
 
@@ -165,6 +168,20 @@ export interface NativeTableStats {
     p75: number;
     p99: number;
   };
+}
+
+export interface NativeRecallOptions {
+  k?: number;
+  sample?: number;
+  nprobes?: number;
+  refineFactor?: number;
+}
+
+export interface NativeRecall {
+  recall: number;
+  queries: number;
+  indexedMs: { median: number; p95: number };
+  exactMs: { median: number; p95: number };
 }
 
 /** A result in columns, which `rows.ts` turns into objects. */

@@ -134,7 +134,7 @@ export function list<T>(argument: string, value: readonly T[]): readonly T[] {
 export function didYouMean(name: string, candidates: readonly string[]): string {
   const lower = name.toLowerCase();
   let best: string | undefined;
-  let fewest = Math.max(2, Math.floor(name.length / 3)) + 1;
+  let fewest = Math.max(1, Math.floor(name.length / 2.5)) + 1;
   for (const candidate of candidates) {
     const edits = editDistance(lower, candidate.toLowerCase());
     if (edits < fewest) {

@@ -7,6 +7,7 @@ import type { Table as ArrowTable, Schema } from 'apache-arrow';
 import { fromIpc } from './arrow/make-table.js';
 import { type Data, openData } from './data.js';
 import { QuiverError, rethrow } from './errors.js';
+import { type MeasuredRecall, type MeasureRecallOptions, measureRecall } from './measure-recall.js';
 import type { NativeTable } from './native-types.js';
 import { callback, checkOptions, invalid, list, oneOf, text } from './options.js';
 import { Query, TakeQuery } from './query.js';
@@ -258,5 +259,20 @@ export class Table<Row = Record<string, any>> {
   async indexStats(name: string): Promise<IndexStatistics | undefined> {
     const stats = await rethrow(this.#native.indexStats(text('name', name)));
     return stats === null ? undefined : toIndexStatistics(stats);
+  }
+
+  /**
+   * Measures how good the index of a vector column is on the table's own rows: asks for the neighbours
+   * of some of them with the index and exactly, and compares. A row is not its own neighbour.
+   *
+   * @throws {QuiverError} `INVALID_ARGUMENT` if the column has no index.
+   *
+   * @example
+   * ```ts
+   * const { recall, indexedMs } = await table.measureRecall('vector', { nprobes: 40 });
+   * ```
+   */
+  async measureRecall(column: string, options?: MeasureRecallOptions): Promise<MeasuredRecall> {
+    return measureRecall(this.#native, column, options);
   }
 }

@@ -10,9 +10,9 @@ use arrow::datatypes::{
 use crate::error::{Error, Result};
 
 /// A result: so many rows, in columns.
-pub(crate) struct Rows {
-    pub row_count: usize,
-    pub columns: Vec<Column>,
+pub struct Rows {
+    pub(crate) row_count: usize,
+    pub(crate) columns: Vec<Column>,
 }
 
 /// The values of a column. What each kind holds is documented at `NativeColumn` in `lib/native.ts`.

@@ -9,10 +9,12 @@ use napi_derive::napi;
 use crate::error::{Error, Result};
 use crate::node::index::{self, NativeCancel, NativeIndexOptions, OnProgress};
 use crate::node::ipc;
-use crate::node::job::{Pool, promise};
+use crate::node::job::{Pool, promise, wait};
 use crate::node::request::NativeRequest;
 use crate::node::rows::Rows;
-use crate::node::stats::{NativeIndexInfo, NativeIndexStats, NativeTableStats};
+use crate::node::stats::{
+    NativeIndexInfo, NativeIndexStats, NativeRecall, NativeRecallOptions, NativeTableStats,
+};
 use crate::node::stream::NativeStream;
 use crate::node::to_js::Bytes;
 use crate::node::writer::NativeWriter;
@@ -42,6 +44,28 @@ impl NativeTable {
         self.lock().clone().ok_or_else(|| Error::Closed { what: format!("table '{}'", self.name) })
     }
 
+    /// Follows a query, for as long as it may take.
+    fn progress(request: &NativeRequest) -> Progress {
+        let progress = Progress::new("the query");
+        match request.timeout_ms() {
+            Some(timeout_ms) => progress.within(timeout_ms),
+            None => progress,
+        }
+    }
+
+    /// What `work` finds out from this table's query `request`, at once.
+    fn plan_sync<T>(
+        &self,
+        env: &Env,
+        request: NativeRequest,
+        work: impl FnOnce(Plan, Progress) -> Result<T>,
+    ) -> napi::Result<T> {
+        wait(env, || {
+            let progress = Self::progress(&request);
+            work(self.table()?.plan(&request.into_request()?)?, progress)
+        })
+    }
+
     /// A promise for what `work` finds out from this table's query `request`.
     fn plan<'env, T, W>(&self, env: &'env Env, request: NativeRequest, work: W) -> napi::Result<Object<'env>>
     where
@@ -49,10 +73,7 @@ impl NativeTable {
         W: FnOnce(Plan, Progress) -> Result<T> + Send + 'static,
     {
         let table = self.table();
-        let mut progress = Progress::new("the query");
-        if let Some(timeout_ms) = request.timeout_ms() {
-            progress = progress.within(timeout_ms);
-        }
+        let progress = Self::progress(&request);
         // JavaScript may write to its arrays once this call is over, so they are copied before.
         let request = request.into_request();
         promise(env, Pool::Reads, move || work(table?.plan(&request?)?, progress))
@@ -116,18 +137,25 @@ impl NativeTable {
     /// The rows of a query, in columns.
     #[napi(ts_return_type = "Promise<NativeRows>")]
     pub fn query<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
-        self.plan(env, request, |plan, progress| {
-            Rows::new(plan.schema(), &plan.run(&progress)?, || progress.check())
-        })
+        self.plan(env, request, read_rows)
     }
 
     /// The rows of a query, as an Arrow IPC stream.
     #[napi(ts_return_type = "Promise<Uint8Array>")]
     pub fn query_arrow<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
-        self.plan(env, request, |plan, progress| {
-            let batches = plan.run(&progress)?;
-            ipc::write_while(plan.schema(), &batches, || progress.check()).map(Bytes)
-        })
+        self.plan(env, request, read_arrow)
+    }
+
+    /// As `query`, at once: JavaScript stands still meanwhile.
+    #[napi(ts_return_type = "NativeRows")]
+    pub fn query_sync(&self, env: &Env, request: NativeRequest) -> napi::Result<Rows> {
+        self.plan_sync(env, request, read_rows)
+    }
+
+    /// As `queryArrow`, at once: JavaScript stands still meanwhile.
+    #[napi(ts_return_type = "Uint8Array")]
+    pub fn query_arrow_sync(&self, env: &Env, request: NativeRequest) -> napi::Result<Bytes> {
+        self.plan_sync(env, request, read_arrow)
     }
 
     /// The rows of a query, one batch of at most `max_batch_rows` at a time.
@@ -210,12 +238,35 @@ impl NativeTable {
         })
     }
 
+    /// Compares the answers of an index with the exact ones.
+    #[napi(ts_return_type = "Promise<NativeRecall>")]
+    pub fn measure_recall<'env>(
+        &self,
+        env: &'env Env,
+        column: String,
+        options: NativeRecallOptions,
+    ) -> napi::Result<Object<'env>> {
+        let table = self.table();
+        promise(env, Pool::Reads, move || {
+            Ok(NativeRecall::from(table?.measure_recall(&column, &options.into(), &Progress::none())?))
+        })
+    }
+
     /// Rows, bytes and segments.
     #[napi(ts_return_type = "Promise<NativeTableStats>")]
     pub fn stats<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let table = self.table();
         promise(env, Pool::Reads, move || Ok(NativeTableStats::from(table?.stats()?)))
     }
+}
+
+fn read_rows(plan: Plan, progress: Progress) -> Result<Rows> {
+    Rows::new(plan.schema(), &plan.run(&progress)?, || progress.check())
+}
+
+fn read_arrow(plan: Plan, progress: Progress) -> Result<Bytes> {
+    let batches = plan.run(&progress)?;
+    ipc::write_while(plan.schema(), &batches, || progress.check()).map(Bytes)
 }
 
 fn write_mode(mode: &str) -> Result<WriteMode> {

@@ -254,7 +254,7 @@ fn row_id_field() -> Field {
 }
 
 fn distance_field() -> Field {
-    Field::new(DISTANCE, DataType::Float32, false)
+    Field::new(DISTANCE, DataType::Float32, true)
 }
 
 fn missing(name: &str) -> Error {

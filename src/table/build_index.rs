@@ -122,7 +122,7 @@ impl Table {
     }
 
     /// The column of this name; of another case if there is just one such.
-    fn column_name(&self, name: &str) -> Result<String> {
+    pub(super) fn column_name(&self, name: &str) -> Result<String> {
         let version = self.current()?;
         let fields = version.schema().fields();
         if name.contains('.') || fields.iter().any(|field| field.name() == name) {
