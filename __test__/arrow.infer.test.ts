@@ -333,6 +333,17 @@ describe('a schema', () => {
     expect(stored(map, new Map([['a', 1]]), { b: 2 })).toEqual([{ a: 1 }, { b: 2 }]);
   });
 
+  test('refuses more different words than a dictionary has keys', () => {
+    const type = new arrow.Dictionary(new arrow.Utf8(), new arrow.Int8());
+    const words = Array.from({ length: 129 }, (_, i) => `word ${i}`);
+
+    expect(stored(type, ...words.slice(1))).toEqual(words.slice(1));
+    expect(refused(type, ...words).message).toBe(
+      "row 128, column 'x': it is the 129th different value, but the column's dictionary has Int8 " +
+        'keys; give it wider ones',
+    );
+  });
+
   test('stores vectors of every type', () => {
     const vector = (type: arrow.DataType) =>
       new arrow.FixedSizeList(2, new arrow.Field('item', type, true));

@@ -337,6 +337,22 @@ describe('Connection.dropTable', () => {
     expect(rows).toBe(20_000);
   });
 
+  test('ends an addition that is under way', async () => {
+    const folder = temporaryFolder();
+    const db = await connect(folder);
+    const table = await db.createTable('t', ladder(3));
+    async function* rows() {
+      yield ladder(1);
+      await db.dropTable('t');
+      yield ladder(1);
+    }
+
+    const error = await rejection(table.add(rows()));
+
+    expect(error.message).toBe("table 't' was not found");
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   test('closes the handles of a table whose name is used again', async () => {
     const db = await temporaryConnection();
     const table = await db.createTable('t', ladder(3));

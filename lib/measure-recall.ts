@@ -43,10 +43,10 @@ const OPTIONS: readonly (keyof MeasureRecallOptions)[] = ['k', 'sample', 'nprobe
 export async function measureRecall(
   table: NativeTable,
   column: string,
-  options: MeasureRecallOptions = {},
+  options?: MeasureRecallOptions,
 ): Promise<MeasuredRecall> {
   checkOptions<MeasureRecallOptions>('measureRecall', options, OPTIONS);
-  const { k, sample, nprobes, refineFactor } = options;
+  const { k, sample, nprobes, refineFactor } = options ?? {};
   const settings = {
     k: optionalWholeNumber('k', k),
     sample: optionalWholeNumber('sample', sample),

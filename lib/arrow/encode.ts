@@ -30,6 +30,7 @@ import {
 } from './column.js';
 import { scalarEncoder } from './encode-scalars.js';
 import { encodeVectors } from './encode-vectors.js';
+import { numberKind } from './numbers.js';
 
 /**
  * Encodes rows of objects as the columns of `fields`.
@@ -209,6 +210,7 @@ function encodeItems(field: Field, items: Values, offsets: Int32Array, at: Place
 
 function encodeDictionary(type: DataType, values: Values, at: Place): Data {
   const { dictionary, indices } = type as any;
+  const largest = numberKind(indices)?.max ?? Number.MAX_SAFE_INTEGER;
   const codes = new Map<unknown, number>();
   const firsts: number[] = [];
   const indexed = values.map((value, i) => {
@@ -216,6 +218,10 @@ function encodeDictionary(type: DataType, values: Values, at: Place): Data {
     let code = codes.get(value);
     if (code === undefined) {
       code = codes.size;
+      if (code > largest) {
+        const full = `it is the ${code + 1}th different value, but the column's dictionary has ${indices} keys`;
+        throw unfit(at, i, `${full}; give it wider ones`);
+      }
       codes.set(value, code);
       firsts.push(i);
     }

@@ -137,25 +137,25 @@ impl NativeTable {
     /// The rows of a query, in columns.
     #[napi(ts_return_type = "Promise<NativeRows>")]
     pub fn query<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
-        self.plan(env, request, rows)
+        self.plan(env, request, read_rows)
     }
 
     /// The rows of a query, as an Arrow IPC stream.
     #[napi(ts_return_type = "Promise<Uint8Array>")]
     pub fn query_arrow<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
-        self.plan(env, request, arrow)
+        self.plan(env, request, read_arrow)
     }
 
     /// As `query`, at once: JavaScript stands still meanwhile.
     #[napi(ts_return_type = "NativeRows")]
     pub fn query_sync(&self, env: &Env, request: NativeRequest) -> napi::Result<Rows> {
-        self.plan_sync(env, request, rows)
+        self.plan_sync(env, request, read_rows)
     }
 
     /// As `queryArrow`, at once: JavaScript stands still meanwhile.
     #[napi(ts_return_type = "Uint8Array")]
     pub fn query_arrow_sync(&self, env: &Env, request: NativeRequest) -> napi::Result<Bytes> {
-        self.plan_sync(env, request, arrow)
+        self.plan_sync(env, request, read_arrow)
     }
 
     /// The rows of a query, one batch of at most `max_batch_rows` at a time.
@@ -260,13 +260,11 @@ impl NativeTable {
     }
 }
 
-/// The result of a plan, in columns.
-fn rows(plan: Plan, progress: Progress) -> Result<Rows> {
+fn read_rows(plan: Plan, progress: Progress) -> Result<Rows> {
     Rows::new(plan.schema(), &plan.run(&progress)?, || progress.check())
 }
 
-/// The result of a plan, as an Arrow IPC stream.
-fn arrow(plan: Plan, progress: Progress) -> Result<Bytes> {
+fn read_arrow(plan: Plan, progress: Progress) -> Result<Bytes> {
     let batches = plan.run(&progress)?;
     ipc::write_while(plan.schema(), &batches, || progress.check()).map(Bytes)
 }

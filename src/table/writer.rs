@@ -49,6 +49,16 @@ enum Target {
     Ignored(Table),
 }
 
+impl Target {
+    /// Why a write failed: if the table was dropped meanwhile, a file that is missing is not the news.
+    fn reason(&self, error: Error) -> Error {
+        match self {
+            Self::Existing(table, _) => table.current().err().unwrap_or(error),
+            Self::New(_) | Self::Ignored(_) => error,
+        }
+    }
+}
+
 struct NewTable {
     connection: PathBuf,
     name: String,
@@ -110,7 +120,8 @@ impl Writer {
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let mut segments = self.segments.take().ok_or_else(failed_before)?;
         if !matches!(self.target, Target::Ignored(_)) {
-            segments.write(&conform(batch, &self.schema, self.rows)?)?;
+            let rows = conform(batch, &self.schema, self.rows)?;
+            segments.write(&rows).map_err(|error| self.target.reason(error))?;
         }
         self.rows += batch.num_rows() as u64;
         self.segments = Some(segments);
@@ -133,7 +144,8 @@ impl Writer {
     }
 
     fn publish(self) -> Result<(Table, u64)> {
-        let (segments, new_files) = self.segments.ok_or_else(failed_before)?.finish()?;
+        let segments = self.segments.ok_or_else(failed_before)?;
+        let (segments, new_files) = segments.finish().map_err(|error| self.target.reason(error))?;
         let (table, mode) = match self.target {
             Target::New(new) => return new.publish(&self.schema, &segments, new_files),
             Target::Existing(table, mode) if mode == WriteMode::Overwrite || !segments.is_empty() => {

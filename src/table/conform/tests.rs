@@ -216,15 +216,19 @@ fn a_vector_of_another_length_is_an_error_with_its_row() {
 fn nan_null_and_overflow_in_a_vector_are_errors_with_their_row() {
     let row = |values: [Option<f64>; 2]| floats(vec![None, Some(values.to_vec())]);
     let to = vector(DataType::Float32, 2);
-    let nan = "row 101, column 'x': value 1 of the vector is NaN; every value of a vector must be a number";
+    let nan =
+        "row 101, column 'x': value 1 of the vector is NaN; every value of a vector must be a finite number";
     assert_eq!(message(row([Some(1.0), Some(f64::NAN)]), to.clone()), nan);
-    let null = "row 101, column 'x': value 0 of the vector is null; every value of a vector must be a number";
+    let null =
+        "row 101, column 'x': value 0 of the vector is null; every value of a vector must be a finite number";
     assert_eq!(message(row([None, Some(1.0)]), to.clone()), null);
     assert!(
         message(row([Some(1e300), Some(1.0)]), to).starts_with("row 101, column 'x': 1e300 does not fit")
     );
     let halves = vector(DataType::Float16, 2);
     assert_eq!(message(row([Some(1.0), Some(f64::NAN)]), halves), nan);
+    let infinite = message(row([Some(f64::NEG_INFINITY), Some(1.0)]), vector(DataType::Float64, 2));
+    assert!(infinite.contains("value 0 of the vector is -inf; every value"));
     let bytes = vector(DataType::UInt8, 2);
     assert!(message(row([Some(1.0), Some(256.0)]), bytes).contains("256.0 does not fit UInt8"));
 }
