@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import * as arrow from 'apache-arrow';
 import * as arrow15 from 'apache-arrow-15';
 import * as arrow17 from 'apache-arrow-17';
@@ -12,6 +13,8 @@ const VERSIONS: Array<[string, typeof arrow15]> = [
   ['17', arrow17 as any],
   ['18', arrow18 as any],
   ['21', arrow as any],
+  // Programs that import apache-arrow have another copy than those that require it.
+  ['21, required', createRequire(__filename)('apache-arrow')],
 ];
 
 /** A field of every type that has no parameters of note, and of the nested ones. */

@@ -120,6 +120,15 @@ describe('inference', () => {
     );
   });
 
+  test('does not take an empty array for a list where vectors follow', () => {
+    const error = refusal(() => makeArrowTable([{ vector: [] }, { vector: [1, 2] }]));
+
+    expect(error.message).toBe(
+      "row 0, column 'vector': the vector has 0 dimensions, but the column stores 2",
+    );
+    expect(inferred([], [1])).toBe('List<Float64>');
+  });
+
   test('needs a record or a schema', () => {
     expect(refusal(() => makeArrowTable([])).code).toBe('INVALID_ARGUMENT');
     const schema = { fields: [{ name: 'a', type: 'utf8' }] };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as arrow from 'apache-arrow';
 import { describe, expect, test } from 'vitest';
-import { Connection, connect, makeArrowTable, Table } from '../lib/index.js';
+import { Connection, connect, Index, makeArrowTable, Table } from '../lib/index.js';
 import { filesIn, ladder, rejection, temporaryConnection, temporaryFolder } from './support.js';
 
 const SCHEMA = { fields: [{ name: 'id', type: 'utf8' }] };
@@ -239,6 +239,12 @@ describe('Connection.createTable', () => {
       'INVALID_ARGUMENT',
       "did you mean 'existOk'?",
     ],
+    [
+      'a column named as a result names its own',
+      ['t', [{ _rowid: 1 }]],
+      'SCHEMA_MISMATCH',
+      '_rowid',
+    ],
     ['a namespace', ['t', [{ id: 1 }], ['space']], 'INVALID_ARGUMENT', 'namespace'],
   ])('refuses %s', async (_, args, code, message) => {
     const db = await temporaryConnection();
@@ -304,6 +310,41 @@ describe('Connection.dropTable', () => {
     expect((await rejection(db.openTable('t'))).code).toBe('TABLE_NOT_FOUND');
     expect((await rejection(db.dropTable('t'))).code).toBe('TABLE_NOT_FOUND');
     expect(await (await db.createTable('t', ladder(1))).version()).toBe(1);
+  });
+
+  test('ends what others are doing with the table, and says why', async () => {
+    const folder = temporaryFolder();
+    const db = await connect(folder);
+    const table = await db.createTable('t', ladder(20_000, 16));
+    const reader = table.query()[Symbol.asyncIterator]();
+    await reader.next();
+    let dropped: Promise<void> | undefined;
+
+    const config = Index.ivfPq({ numPartitions: 100, numSubVectors: 8 });
+    const onProgress = () => {
+      dropped ??= db.dropTable('t');
+    };
+    const error = await rejection(table.createIndex('vector', { config, onProgress }));
+    await dropped;
+
+    expect(error.message).toBe("table 't' was not found");
+    expect((await rejection(table.countRows())).code).toBe('TABLE_NOT_FOUND');
+    expect((await rejection(table.add(ladder(1, 16)))).code).toBe('TABLE_NOT_FOUND');
+    expect(readdirSync(folder)).toEqual([]);
+    // What is being read was there when it was asked for.
+    let rows = 1024;
+    for await (const batch of reader) rows += batch.numRows;
+    expect(rows).toBe(20_000);
+  });
+
+  test('closes the handles of a table whose name is used again', async () => {
+    const db = await temporaryConnection();
+    const table = await db.createTable('t', ladder(3));
+    await db.dropTable('t');
+    await db.createTable('t', [{ other: 1 }]);
+
+    expect((await rejection(table.query().toArray())).code).toBe('CLOSED');
+    expect((await rejection(table.add(ladder(1)))).code).toBe('CLOSED');
   });
 
   test('can remove all tables', async () => {

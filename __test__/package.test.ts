@@ -104,6 +104,31 @@ describe('the package', () => {
     },
   );
 
+  test.each(['apache-arrow-15', 'apache-arrow-18', 'apache-arrow'])(
+    'takes schemas and tables of %s that a program imports',
+    async (version) => {
+      link('apache-arrow', version);
+      const program = `
+        import { Field, FixedSizeList, Float32, Int32, Schema, tableFromArrays } from 'apache-arrow';
+        import { connect } from 'quiverdb';
+        const item = new Field('item', new Float32(), true);
+        const schema = new Schema([
+          new Field('id', new Int32(), true),
+          new Field('vector', new FixedSizeList(2, item), true),
+        ]);
+        const db = await connect('memory://');
+        const table = await db.createTable('t', [{ id: 1, vector: [0, 1] }], { schema });
+        await db.createEmptyTable('e', schema);
+        await table.add(tableFromArrays({ id: Int32Array.of(2) }));
+        console.log(JSON.stringify(await table.query().toArray()));
+      `;
+
+      expect(await output('program.mjs', program)).toBe(
+        '[{"id":1,"vector":[0,1]},{"id":2,"vector":null}]',
+      );
+    },
+  );
+
   test.each([
     ['import', 'program.mts', "import { connect, type Table } from 'quiverdb';"],
     [

@@ -240,7 +240,7 @@ describe('bad arguments are refused at once, with the argument and its value', (
     ['minimumNprobes is 0', (table) => table.search([1]).minimumNprobes(0)],
     [
       'minimumNprobes is 30, but it must be at most maximumNprobes, which is 20',
-      (table) => table.search([1]).nprobes(20).minimumNprobes(30),
+      (table) => table.search([1]).maximumNprobes(20).minimumNprobes(30),
     ],
     [
       'maximumNprobes is 10, but it must be at least minimumNprobes, which is 20',
@@ -262,6 +262,9 @@ describe('bad arguments are refused at once, with the argument and its value', (
     ['column is ""', (table) => table.search([1]).column('')],
     ['where is ""', (table) => table.query().where('')],
     ['where is undefined', (table) => table.query().where(undefined as any)],
+    ['select is empty', (table) => table.query().select([])],
+    ['offsets is 5', (table) => table.takeOffsets(5 as any)],
+    ['rowIds is undefined', (table) => table.takeRowIds(undefined as any)],
     ['offset 1 is -1', (table) => table.takeOffsets([0, -1])],
     ['offset 0 is 1.5', (table) => table.takeOffsets([1.5])],
     ['row id 0 is -1n', (table) => table.takeRowIds([-1n])],

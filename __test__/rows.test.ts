@@ -67,6 +67,27 @@ describe('toRows', () => {
     ]);
   });
 
+  test('reads maps as objects if their keys are strings', () => {
+    const offsets = Int32Array.of(0, 2, 2);
+    const value: NativeColumn = { name: 'value', kind: 'number', values: Int8Array.of(1, 2) };
+    const words: NativeColumn = { name: 'key', kind: 'string', values: ['a', '__proto__'] };
+    const numbers: NativeColumn = { name: 'key', kind: 'number', values: Int8Array.of(7, 8) };
+
+    const [object, empty] = read(2, { kind: 'map', offsets, children: [words, value] });
+    expect(Object.entries(object as object)).toEqual([
+      ['a', 1],
+      ['__proto__', 2],
+    ]);
+    expect(empty).toEqual({});
+    expect(read(2, { kind: 'map', offsets, children: [numbers, value] })).toEqual([
+      new Map([
+        [7, 1],
+        [8, 2],
+      ]),
+      new Map(),
+    ]);
+  });
+
   test('reads a column named __proto__ as any other', () => {
     const columns: NativeColumn[] = [{ name: '__proto__', kind: 'number', values: [5] }];
     const [row] = toRows<object>({ rowCount: 1, columns });

@@ -249,6 +249,10 @@ describe('what goes in comes out', () => {
   const day = new Date('2024-02-29');
   const field = (name: string, type: arrow.DataType) => new arrow.Field(name, type, true);
   const item = (type: arrow.DataType) => new arrow.Field('item', type, true);
+  const map = (keys: arrow.DataType) => {
+    const entry = [new arrow.Field('key', keys, false), field('value', new arrow.Int32())];
+    return new arrow.Map_(new arrow.Field('entries', new arrow.Struct(entry), false) as any);
+  };
 
   test.each<[string, arrow.DataType, unknown[]]>([
     ['Bool', new arrow.Bool(), [true, false]],
@@ -296,6 +300,28 @@ describe('what goes in comes out', () => {
         { a: null, b: 'x' },
       ],
     ],
+    [
+      'Struct with a vector',
+      new arrow.Struct([field('v', new arrow.FixedSizeList(2, item(new arrow.Float32())))]),
+      [{ v: Float32Array.of(1, 2) }, { v: null }],
+    ],
+    [
+      'List of Struct',
+      new arrow.List(item(new arrow.Struct([field('a', new arrow.Int32())]))),
+      [[{ a: 1 }, null], [{ a: null }]],
+    ],
+    ['Map of strings', map(new arrow.Utf8()), [{ a: 1, __b: null }, {}]],
+    ['Map of numbers', map(new arrow.Int16()), [new Map([[7, 1]]), new Map()]],
+    [
+      'Timestamp with a zone',
+      new arrow.Timestamp(arrow.TimeUnit.MICROSECOND, 'Europe/Berlin'),
+      [-1, 0.5],
+    ],
+    ['TimeSecond', new arrow.TimeSecond(), [0, 86399]],
+    ['TimeNanosecond', new arrow.TimeNanosecond(), [0n, 5n]],
+    ['DurationMillisecond', new arrow.DurationMillisecond(), [-5n, 5n]],
+    ['FixedSizeBinary', new arrow.FixedSizeBinary(2), [Buffer.from([1, 2]), Buffer.from([0, 0])]],
+    ['Null', new arrow.Null(), [null, null]],
     ['Dictionary', new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32()), ['a', 'b']],
     [
       'vectors of Float16',

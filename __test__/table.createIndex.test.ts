@@ -274,6 +274,44 @@ describe('an AbortSignal', () => {
     expect(await table.version()).toBe(1);
   });
 
+  test.each(['sample', 'train partitions', 'train codebooks', 'encode', 'write'])(
+    'stops the stage %s within a tenth of a second',
+    async (stage) => {
+      const folder = temporaryFolder();
+      const table = await (await connect(folder)).createTable('t', ladder(20_000, 64));
+      const before = filesIn(folder);
+      const controller = new AbortController();
+      let stopped = 0;
+
+      const error = await rejection(
+        table.createIndex('vector', {
+          config: Index.ivfPq({ numPartitions: 140, numSubVectors: 32, maxIterations: 2 }),
+          signal: controller.signal,
+          onProgress: (progress) => {
+            if (stopped > 0 || progress.stage !== stage) return;
+            stopped = performance.now();
+            controller.abort();
+          },
+        }),
+      );
+
+      expect(error.code).toBe('CANCELLED');
+      // A tenth, and as much again for a machine that is busy with other tests.
+      expect(performance.now() - stopped).toBeLessThan(300);
+      expect(filesIn(folder)).toEqual(before);
+    },
+  );
+
+  test('must be one', async () => {
+    const table = await ladderTable();
+
+    for (const signal of [5, {}, { aborted: true }] as any[]) {
+      const error = await rejection(table.createIndex('vector', { signal }));
+      expect(error.code).toBe('INVALID_ARGUMENT');
+      expect(error.message).toMatch(/^signal is .*, but it must be an AbortSignal$/);
+    }
+  });
+
   test('is let go of when the build is over', async () => {
     const table = await ladderTable();
     const { signal } = new AbortController();
@@ -330,6 +368,21 @@ describe('Table.stats', () => {
 });
 
 describe('Table.close', () => {
+  test('lets calls finish that are under way', async () => {
+    const table = await ladderTable();
+    const calls = [
+      table.countRows(),
+      table.search(Array(8).fill(0)).toArray(),
+      table.createIndex('vector', SMALL),
+    ];
+
+    table.close();
+
+    const [rows, hits] = await Promise.all(calls);
+    expect(rows).toBe(500);
+    expect(hits).toHaveLength(10);
+  });
+
   test('closes one handle', async () => {
     const db = await temporaryConnection();
     const table = await db.createTable('t', ladder(5));

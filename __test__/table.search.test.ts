@@ -220,6 +220,13 @@ describe('Table.search', () => {
       'COLUMN_NOT_FOUND',
       "did you mean 'name'?",
     ],
+    ['one column twice', (t) => t.query().select(['id', 'id']), 'INVALID_ARGUMENT', "'id' twice"],
+    [
+      'the name of the distance for something else',
+      (t) => t.search([0, 0]).select({ _distance: 'id' }),
+      'INVALID_ARGUMENT',
+      '\'_distance\' for the expression "id"',
+    ],
     ['where that is no SQL', (t) => t.query().where('id >'), 'INVALID_SQL', 'id >'],
     ['where that is no condition', (t) => t.query().where('id + 1'), 'TYPE_MISMATCH', 'id + 1'],
     [
@@ -313,6 +320,45 @@ describe('results', () => {
   });
 });
 
+describe('a column', () => {
+  const NAMES = ['camelCase', 'a b', 'a.b', "it's", 'say "hi"', 'b`b', '😀', 'select'];
+
+  test.each(NAMES)('may be named %s', async (name) => {
+    const db = await temporaryConnection();
+    const table = await db.createTable('t', [{ id: 1, [name]: 5, v: [0, 1] }]);
+    const quoted = `\`${name.replaceAll('`', '``')}\``;
+    const doubled = `"${name.replaceAll('"', '""')}"`;
+
+    expect(await table.query().select([name]).toArray()).toEqual([{ [name]: 5 }]);
+    expect(await table.countRows(`${quoted} = 5 AND ${doubled} > 4`)).toBe(1);
+    expect(
+      await table
+        .query()
+        .select({ more: `${quoted} + 1` })
+        .toArray(),
+    ).toEqual([{ more: 6 }]);
+  });
+
+  test.each(['__proto__', 'constructor', 'toString'])('may be named %s', async (name) => {
+    const db = await temporaryConnection();
+    const rows = [JSON.parse(`{"id": 1, "${name}": 5}`), { id: 2 }];
+
+    const read = await (await db.createTable('t', rows)).query().toArray();
+
+    expect(Object.keys(read[1])).toEqual(['id', name]);
+    expect(read.map((row) => Object.entries(row)[1]![1])).toEqual([5, null]);
+  });
+
+  test('of big integers keeps and compares every digit', async () => {
+    const db = await temporaryConnection();
+    const big = 2n ** 53n;
+    const table = await db.createTable('t', [{ id: big }, { id: big + 1n }, { id: -(2n ** 63n) }]);
+
+    expect(await table.query().where(`id > ${big}`).toArray()).toEqual([{ id: big + 1n }]);
+    expect(await table.countRows(`id = ${-(2n ** 63n)}`)).toBe(1);
+  });
+});
+
 describe('Table.takeOffsets', () => {
   test('returns rows by their place', async () => {
     const table = await tenRows();
@@ -380,6 +426,8 @@ describe('a search with an index', () => {
 
     expect(await query().toArray()).toEqual([{ id: 'new', _distance: 0 }]);
     expect(await query().fastSearch().toArray()).toEqual([{ id: '0', _distance: 8 }]);
+    expect(await query().explainPlan()).toContain('ExactSearch: rows newer than the index');
+    expect(await query().fastSearch().explainPlan()).toContain('Skip: rows newer than the index');
   });
 
   test('returns nothing with fastSearch where there is no index', async () => {
@@ -414,6 +462,14 @@ test('a query that takes too long ends with TIMEOUT', async () => {
 
   expect(error.code).toBe('TIMEOUT');
   expect(error.message).toContain('1 ms');
+});
+
+test('reading everything ends with TIMEOUT too', async () => {
+  const db = await temporaryConnection();
+  const query = (await db.createTable('t', cloud(20_000, 64))).query();
+
+  expect((await rejection(query.toArray({ timeoutMs: 1 }))).code).toBe('TIMEOUT');
+  expect((await rejection(query.toArrow({ timeoutMs: 1 }))).code).toBe('TIMEOUT');
 });
 
 test('many searches at once give each its own answer', async () => {

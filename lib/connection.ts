@@ -117,7 +117,9 @@ export class Connection {
     const options = rootNamespace(first) ? second : first;
     checkOptions<TableNamesOptions>('tableNames', options, ['startAfter', 'limit']);
     const limit = optionalWholeNumber('limit', options?.limit);
-    return rethrow(this.#native.tableNames(options?.startAfter, limit));
+    const startAfter = options?.startAfter;
+    if (typeof (startAfter ?? '') !== 'string') throw invalid('startAfter', startAfter, 'a string');
+    return rethrow(this.#native.tableNames(startAfter, limit));
   }
 
   /**
@@ -137,7 +139,8 @@ export class Connection {
    * Makes a table and writes its first rows. The table appears with all of them, or not at all.
    *
    * @throws {QuiverError} `TABLE_EXISTS` if there is one of that name, unless `mode` or `existOk`
-   * allow it; `INVALID_DATA`, with row and column, if a value does not fit.
+   * allow it; `INVALID_DATA`, with row and column, if a value does not fit; `SCHEMA_MISMATCH` if a
+   * column has a name that results use: `_distance`, `_rowid` or `query_index`.
    *
    * @example
    * ```ts

@@ -30,6 +30,7 @@ export {
 export type { Data, DataChunk } from './data.js';
 export { QuiverError, type QuiverErrorCode } from './errors.js';
 export { type DistanceType, Index, type IvfFlatOptions, type IvfPqOptions } from './indices.js';
+export type { Latency, MeasuredRecall, MeasureRecallOptions } from './measure-recall.js';
 export { Query, TakeQuery } from './query.js';
 export { QueryBase, type QueryExecutionOptions, type Selection } from './query-base.js';
 export type { IntoVector, MultiVector, VectorLike } from './query-vectors.js';

@@ -118,9 +118,10 @@ export class Index {
 
 function ivfSettings(
   of: string,
-  options: IvfFlatOptions = {},
+  options: IvfFlatOptions | null | undefined,
   distanceTypes: readonly DistanceType[],
 ): NativeIndexOptions {
+  options ??= {};
   const { accelerator } = options;
   return {
     distanceType: oneOf(`distanceType of ${of}`, options.distanceType, distanceTypes),

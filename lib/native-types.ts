@@ -56,6 +56,8 @@ export interface NativeTable {
   writer(mode: 'append' | 'overwrite'): Promise<NativeWriter>;
   query(request: NativeRequest): Promise<NativeRows>;
   queryArrow(request: NativeRequest): Promise<Uint8Array>;
+  querySync(request: NativeRequest): NativeRows;
+  queryArrowSync(request: NativeRequest): Uint8Array;
   queryStream(request: NativeRequest, maxBatchRows: number): Promise<NativeStream>;
   explain(request: NativeRequest, verbose: boolean): Promise<string>;
   analyze(request: NativeRequest): Promise<string>;
@@ -69,6 +71,7 @@ export interface NativeTable {
   dropIndex(name: string): Promise<void>;
   listIndices(): Promise<NativeIndexInfo[]>;
   indexStats(name: string): Promise<NativeIndexStats | null>;
+  measureRecall(column: string, options: NativeRecallOptions): Promise<NativeRecall>;
   stats(): Promise<NativeTableStats>;
 }
 
@@ -167,6 +170,20 @@ export interface NativeTableStats {
   };
 }
 
+export interface NativeRecallOptions {
+  k?: number;
+  sample?: number;
+  nprobes?: number;
+  refineFactor?: number;
+}
+
+export interface NativeRecall {
+  recall: number;
+  queries: number;
+  indexedMs: { median: number; p95: number };
+  exactMs: { median: number; p95: number };
+}
+
 /** A result in columns, which `rows.ts` turns into objects. */
 export interface NativeRows {
   rowCount: number;
@@ -184,6 +201,7 @@ export interface NativeColumn {
    * - binary: `values` is a Uint8Array, cut by `offsets`.
    * - vector: `values` is a typed array of `size` numbers a row.
    * - list: `children[0]` holds the items, cut by `offsets`; fixedList: `size` items a row.
+   * - map: `children` holds the keys and the values, cut by `offsets`.
    * - struct: `children` holds the fields. null: nothing else.
    */
   kind:
@@ -196,6 +214,7 @@ export interface NativeColumn {
     | 'vector'
     | 'list'
     | 'fixedList'
+    | 'map'
     | 'struct'
     | 'null';
   values?: ArrayLike<unknown>;

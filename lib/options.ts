@@ -123,11 +123,18 @@ export function callback<T>(argument: string, value: T | undefined): T | undefin
   return value;
 }
 
+/** An array, typed or not. */
+export function list<T>(argument: string, value: readonly T[]): readonly T[] {
+  if (!Array.isArray(value) && !ArrayBuffer.isView(value))
+    throw invalid(argument, value, 'an array');
+  return value;
+}
+
 /** ` (did you mean 'limit'?)`, or nothing if no candidate is near. */
 export function didYouMean(name: string, candidates: readonly string[]): string {
   const lower = name.toLowerCase();
   let best: string | undefined;
-  let fewest = Math.max(2, Math.floor(name.length / 3)) + 1;
+  let fewest = Math.max(1, Math.floor(name.length / 2.5)) + 1;
   for (const candidate of candidates) {
     const edits = editDistance(lower, candidate.toLowerCase());
     if (edits < fewest) {

@@ -84,6 +84,8 @@ function plainReader(column: NativeColumn): Reader {
       const size = part(column, 'size');
       return listReader(column, (row) => row * size);
     }
+    case 'map':
+      return mapReader(column);
     case 'struct':
       return objectReader(part(column, 'children'));
     case 'null':
@@ -117,6 +119,21 @@ function listReader(column: NativeColumn, start: (row: number) => number): Reade
     for (let i = 0; i < list.length; i++) list[i] = item(first + i);
     return list;
   };
+}
+
+/** Maps are objects if their keys are strings, as those that go in are, and otherwise a Map. */
+function mapReader(column: NativeColumn): Reader {
+  const offsets = part(column, 'offsets');
+  const [keys, values] = part(column, 'children') as [NativeColumn, NativeColumn];
+  const [key, value] = [reader(keys), reader(values)];
+  const read = (row: number) => {
+    const entries: [any, unknown][] = [];
+    for (let i = offsets[row]!; i < offsets[row + 1]!; i++) entries.push([key(i), value(i)]);
+    return entries;
+  };
+  // fromEntries defines properties, so that a key `__proto__` is one like any other.
+  if (keys.kind === 'string') return (row) => Object.fromEntries(read(row));
+  return (row) => new Map(read(row));
 }
 
 function part<K extends keyof NativeColumn>(

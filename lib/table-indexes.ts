@@ -82,10 +82,12 @@ const OPTIONS: readonly (keyof IndexOptions)[] = [
 export async function buildIndex(
   table: NativeTable,
   column: string,
-  options: IndexOptions = {},
+  options?: IndexOptions,
 ): Promise<void> {
   checkOptions<IndexOptions>('createIndex', options, OPTIONS);
-  const { config = Index.ivfPq(), signal } = options;
+  options ??= {};
+  const { config = Index.ivfPq() } = options;
+  const signal = abortSignal(options.signal);
   text('column', column);
   if (!(config instanceof Index))
     throw invalid('config', config, 'made by Index.ivfPq() or Index.ivfFlat()');
@@ -127,6 +129,15 @@ export async function buildIndex(
   } finally {
     signal?.removeEventListener('abort', stop);
   }
+}
+
+/** An AbortSignal, of whatever realm or polyfill. */
+function abortSignal(signal: AbortSignal | null | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal === null) return undefined;
+  if (typeof signal.aborted === 'boolean' && typeof signal.addEventListener === 'function') {
+    return signal;
+  }
+  throw invalid('signal', signal, 'an AbortSignal');
 }
 
 function cancelled(column: string, signal: AbortSignal): QuiverError {

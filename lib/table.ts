@@ -7,8 +7,9 @@ import type { Table as ArrowTable, Schema } from 'apache-arrow';
 import { fromIpc } from './arrow/make-table.js';
 import { type Data, openData } from './data.js';
 import { QuiverError, rethrow } from './errors.js';
+import { type MeasuredRecall, type MeasureRecallOptions, measureRecall } from './measure-recall.js';
 import type { NativeTable } from './native-types.js';
-import { callback, checkOptions, invalid, oneOf, text } from './options.js';
+import { callback, checkOptions, invalid, list, oneOf, text } from './options.js';
 import { Query, TakeQuery } from './query.js';
 import type { IntoVector, MultiVector } from './query-vectors.js';
 import {
@@ -83,7 +84,10 @@ export class Table<Row = Record<string, any>> {
     return this.#native.isOpen();
   }
 
-  /** Lets go of the table's files. Every later call is an error with the code `CLOSED`. */
+  /**
+   * Lets go of the table's files, once the calls that are under way are done. Every later call is an
+   * error with the code `CLOSED`.
+   */
   close(): void {
     this.#native.close();
   }
@@ -205,7 +209,7 @@ export class Table<Row = Record<string, any>> {
    * the last row are left out.
    */
   takeOffsets(offsets: readonly number[]): TakeQuery<Row> {
-    const places = Float64Array.from(offsets, (offset, i) => {
+    const places = Float64Array.from(list('offsets', offsets), (offset, i) => {
       if (Number.isSafeInteger(offset) && offset >= 0) return offset;
       throw invalid(`offset ${i}`, offset, 'a whole number of at least 0');
     });
@@ -214,7 +218,7 @@ export class Table<Row = Record<string, any>> {
 
   /** Takes rows by their id, which `withRowId()` gives. Ids that no row has are left out. */
   takeRowIds(rowIds: readonly (bigint | number)[]): TakeQuery<Row> {
-    const ids = BigUint64Array.from(rowIds, (id, i) => {
+    const ids = BigUint64Array.from(list('rowIds', rowIds), (id, i) => {
       const whole = typeof id === 'bigint' || Number.isSafeInteger(id);
       if (whole && id >= 0 && id <= 0xffff_ffff_ffff_ffffn) return BigInt(id);
       throw invalid(`row id ${i}`, id, 'a bigint or a whole number of at least 0');
@@ -255,5 +259,20 @@ export class Table<Row = Record<string, any>> {
   async indexStats(name: string): Promise<IndexStatistics | undefined> {
     const stats = await rethrow(this.#native.indexStats(text('name', name)));
     return stats === null ? undefined : toIndexStatistics(stats);
+  }
+
+  /**
+   * Measures how good the index of a vector column is on the table's own rows: asks for the neighbours
+   * of some of them with the index and exactly, and compares. A row is not its own neighbour.
+   *
+   * @throws {QuiverError} `INVALID_ARGUMENT` if the column has no index.
+   *
+   * @example
+   * ```ts
+   * const { recall, indexedMs } = await table.measureRecall('vector', { nprobes: 40 });
+   * ```
+   */
+  async measureRecall(column: string, options?: MeasureRecallOptions): Promise<MeasuredRecall> {
+    return measureRecall(this.#native, column, options);
   }
 }

@@ -11,7 +11,7 @@ use quiverdb::error::Error;
 use quiverdb::index::{IndexConfig, IvfFlatConfig, IvfPqConfig};
 use quiverdb::progress::{CancelFlag, Progress};
 use quiverdb::query::{Nearest, Request, Rows, Select};
-use quiverdb::table::{CreateMode, IndexOptions, Table, WriteMode};
+use quiverdb::table::{CreateMode, IndexOptions, RecallOptions, Table, WriteMode};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -126,6 +126,33 @@ fn a_filter_that_leaves_many_rows_is_searched_with_the_index_until_enough_are_fo
     assert_eq!(found.len(), 3000);
     assert!(found.iter().all(|&id| id >= 100));
     assert!(table.plan(&request).unwrap().analyze(&Progress::none()).unwrap().contains("probe:"));
+}
+
+#[test]
+fn measured_recall_is_whole_when_everything_is_probed_and_poor_with_bare_codes_of_one_partition() {
+    let (_folder, table) = table_with(0..2000);
+    table.create_index("vector", &options(pq(Metric::L2, 4)), &Progress::none()).unwrap();
+    let measure = |probes, refine_factor| {
+        let options =
+            RecallOptions { sample: 50, probes: Some(probes), refine_factor, ..RecallOptions::default() };
+        table.measure_recall("vector", &options, &Progress::none()).unwrap()
+    };
+
+    let whole = measure(1000, Some(200));
+    let poor = measure(1, Some(0));
+
+    assert_eq!((whole.recall, whole.queries, whole.indexed.len(), whole.exact.len()), (1.0, 50, 50, 50));
+    assert!(poor.recall < 0.9, "{}", poor.recall);
+}
+
+#[test]
+fn recall_is_measured_only_where_there_is_an_index() {
+    let (_folder, table) = table_with(0..100);
+
+    let error = table.measure_recall("vector", &RecallOptions::default(), &Progress::none()).unwrap_err();
+
+    assert_eq!(error.code(), "INVALID_ARGUMENT");
+    assert!(error.to_string().contains("createIndex"), "{error}");
 }
 
 #[test]

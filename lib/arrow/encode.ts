@@ -47,7 +47,12 @@ export function encodeRows(fields: readonly Field[], rows: Values, firstRow: num
 function encodeField(field: Field, objects: Values, at: Place): Data {
   const { name } = field;
   const values = new Array<unknown>(objects.length);
-  for (let i = 0; i < values.length; i++) values[i] = (objects[i] as any)?.[name];
+  if (name in Object.prototype) {
+    // Every object has a `constructor` and a `toString`; a row has only those of its own.
+    for (let i = 0; i < values.length; i++) values[i] = ownValue(objects[i], name);
+  } else {
+    for (let i = 0; i < values.length; i++) values[i] = (objects[i] as any)?.[name];
+  }
   const data = encode(field.type, values, at);
   if (!field.nullable && data.nullCount > 0) {
     // A missing parent is not a missing value: only structs have those.
@@ -56,6 +61,10 @@ function encodeField(field: Field, objects: Values, at: Place): Data {
       throw unfit(at, missing, 'a value is missing, and the column is not nullable');
   }
   return data;
+}
+
+function ownValue(object: any, name: string): unknown {
+  return isNull(object) || !Object.hasOwn(object, name) ? undefined : object[name];
 }
 
 /** Encodes values as one Arrow column. */

@@ -1,7 +1,7 @@
 /**
  * Arrow tables and record batches of another copy of apache-arrow, seen as ours. No values are copied.
  *
- * `instanceof` fails between two copies of a package, so everything here goes by structure.
+ * `instanceof` fails between two copies of a package, or misleads, so everything here goes by structure.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import {
   Table,
   Vector,
 } from 'apache-arrow';
-import { toSchema, toType } from './schema.js';
+import { isOwn, toSchema, toType } from './schema.js';
 
 /** An Arrow table of any apache-arrow from 15 to 21. */
 export interface TableLike {
@@ -41,7 +41,7 @@ export function isRecordBatchLike(value: any): value is RecordBatchLike {
 
 /** A table of this apache-arrow. */
 export function toTable(table: TableLike): Table {
-  if (table instanceof Table) return table;
+  if (isOwn(table, Table)) return table as Table;
   const schema = toSchema(table.schema);
   return new Table(
     schema,
@@ -51,7 +51,7 @@ export function toTable(table: TableLike): Table {
 
 /** A record batch of this apache-arrow. */
 export function toRecordBatch(batch: RecordBatchLike): RecordBatch {
-  if (batch instanceof RecordBatch) return batch;
+  if (isOwn(batch, RecordBatch)) return batch as RecordBatch;
   return toBatch(batch, toSchema(batch.schema));
 }
 

@@ -87,7 +87,10 @@ function look(seen: Seen, value: unknown, row: number, options: InferOptions): v
   if (seen.fields !== undefined) return;
   const type = scalarType(value, options) ?? vectorType(seen.name, value, options);
   if (type !== undefined) {
-    if (seen.item === undefined) seen.type = type;
+    // Empty arrays alone do not make a list: the encoder refuses the one that is not of this type.
+    if (seen.item?.type === undefined && !seen.item?.fields && !seen.item?.item) {
+      seen.type = type;
+    }
     return;
   }
   if (list === undefined) throw unknownType(seen, describe(value), row);
@@ -127,6 +130,10 @@ const TYPED_ARRAYS: Array<[new (...args: any) => ArrayLike<unknown>, () => DataT
   [BigInt64Array, () => new arrow.Int64()],
   [BigUint64Array, () => new arrow.Uint64()],
 ];
+
+// Only newer releases of Node have 16-bit floats.
+const { Float16Array } = globalThis as any;
+if (Float16Array !== undefined) TYPED_ARRAYS.push([Float16Array, () => new arrow.Float16()]);
 
 /** Typed arrays are vectors; arrays are if the column is declared as one, or is named like one. */
 function vectorType(name: string, value: unknown, options: InferOptions): DataType | undefined {

@@ -66,9 +66,23 @@ const NAMED_TYPES: Record<string, () => DataType> = {
   intervalyearmonth: () => new arrow.IntervalYearMonth(),
 };
 
+/**
+ * Whether `value` was made by this very copy of apache-arrow.
+ *
+ * `instanceof` will not do: from version 21 on it says yes to other copies too, and a program that
+ * imports apache-arrow as an ES module has another copy than this package, which requires it. The
+ * two know nothing of each other's classes, so that types that mix them are written wrongly.
+ */
+export function isOwn<T extends object>(
+  value: unknown,
+  Class: abstract new (...args: any) => T,
+): value is T {
+  return Function.prototype[Symbol.hasInstance].call(Class, value);
+}
+
 /** A schema of this apache-arrow, with every field's metadata, from anything like one. */
 export function toSchema(schema: SchemaLike, argument = 'schema'): Schema {
-  if (schema instanceof Schema) return schema;
+  if (isOwn(schema, Schema)) return schema;
   if (!Array.isArray(schema?.fields)) {
     throw invalid(argument, schema, 'an Arrow schema, or an object with an array of fields');
   }
@@ -77,7 +91,7 @@ export function toSchema(schema: SchemaLike, argument = 'schema'): Schema {
 
 /** A field of this apache-arrow. */
 export function toField(field: FieldLike): Field {
-  if (field instanceof Field) return field;
+  if (isOwn(field, Field)) return field;
   if (typeof field?.name !== 'string') {
     throw invalid(
       'a field of the schema',
@@ -91,7 +105,7 @@ export function toField(field: FieldLike): Field {
 
 /** A data type of this apache-arrow. */
 export function toType(type: TypeLike, column: string): DataType {
-  if (type instanceof DataType) return type;
+  if (isOwn(type, DataType)) return type;
   if (typeof type === 'string') return namedType(type, column);
   if (typeof type !== 'object' || type === null || typeof type.typeId !== 'number') {
     throw invalid(`the type of '${column}'`, type, 'an Arrow data type or the name of one');

@@ -22,9 +22,19 @@ pub(crate) fn read(stream: &[u8]) -> Result<(SchemaRef, Vec<RecordBatch>)> {
 
 /// A stream that holds `batches`; with none, just the schema.
 pub(crate) fn write(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Vec<u8>> {
+    write_while(schema, batches, || Ok(()))
+}
+
+/// As [`write`], for as long as `go_on` agrees, which is asked after every batch.
+pub(crate) fn write_while(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    go_on: impl Fn() -> Result<()>,
+) -> Result<Vec<u8>> {
     let mut writer = StreamWriter::try_new(Vec::new(), schema).map_err(Error::internal)?;
     for batch in batches {
         writer.write(batch).map_err(Error::internal)?;
+        go_on()?;
     }
     writer.into_inner().map_err(Error::internal)
 }

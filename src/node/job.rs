@@ -36,10 +36,22 @@ where
     let threads = threads(pool).map_err(|error| js_error(env, &error))?;
     let (deferred, promise) = env.create_deferred()?;
     threads.spawn(move || {
-        let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let outcome = guard(work);
         deferred.resolve(move |env: Env| outcome.map_err(|error| js_error(&env, &error)));
     });
     Ok(promise)
+}
+
+/// The result of `work`, which runs here and now: JavaScript stands still meanwhile.
+pub(crate) fn wait<T>(env: &Env, work: impl FnOnce() -> Result<T>) -> napi::Result<T> {
+    // Starts the threads, and silences panics, as for a promise.
+    let outcome = threads(Pool::Reads).and_then(|_| guard(work));
+    outcome.map_err(|error| js_error(env, &error))
+}
+
+/// Runs `work`, and makes an error of its panic.
+fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 
 /// An error that JavaScript sees with its `code`. Must be called on the JavaScript thread.

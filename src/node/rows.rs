@@ -1,7 +1,7 @@
 //! Results in columns, as plain JavaScript values: a few typed arrays that `lib/rows.ts` makes rows of.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{cast, concat_batches};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_empty_array};
+use arrow::compute::{cast, concat};
 use arrow::datatypes::{
     DataType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, SchemaRef,
     TimeUnit, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -10,9 +10,9 @@ use arrow::datatypes::{
 use crate::error::{Error, Result};
 
 /// A result: so many rows, in columns.
-pub(crate) struct Rows {
-    pub row_count: usize,
-    pub columns: Vec<Column>,
+pub struct Rows {
+    pub(crate) row_count: usize,
+    pub(crate) columns: Vec<Column>,
 }
 
 /// The values of a column. What each kind holds is documented at `NativeColumn` in `lib/native.ts`.
@@ -46,18 +46,25 @@ pub(crate) enum Values {
 }
 
 impl Rows {
-    /// Copies the values out of `batches`.
-    pub fn new(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Self> {
-        let batch = match batches {
-            [one] => one.clone(),
-            several => concat_batches(schema, several).map_err(Error::internal)?,
-        };
-        let fields = schema.fields().iter();
-        let columns = fields
-            .zip(batch.columns())
-            .map(|(field, array)| column(field.name(), array))
-            .collect::<Result<_>>()?;
-        Ok(Self { row_count: batch.num_rows(), columns })
+    /// Copies the values out of `batches`, for as long as `go_on` agrees, which is asked after every column.
+    pub fn new(schema: &SchemaRef, batches: &[RecordBatch], go_on: impl Fn() -> Result<()>) -> Result<Self> {
+        let row_count = batches.iter().map(RecordBatch::num_rows).sum();
+        let columns = schema.fields().iter().enumerate().map(|(i, field)| {
+            let column = column(field.name(), &whole_column(field.data_type(), i, batches)?)?;
+            go_on()?;
+            Ok(column)
+        });
+        Ok(Self { row_count, columns: columns.collect::<Result<_>>()? })
+    }
+}
+
+/// A column of all batches, one after the other.
+fn whole_column(data_type: &DataType, index: usize, batches: &[RecordBatch]) -> Result<ArrayRef> {
+    let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(index).as_ref()).collect();
+    match batches {
+        [] => Ok(new_empty_array(data_type)),
+        [one] => Ok(one.column(index).clone()),
+        _ => concat(&parts).map_err(Error::internal),
     }
 }
 
@@ -98,8 +105,15 @@ fn values(array: &ArrayRef) -> Result<Column> {
         DataType::FixedSizeList(_, size) => fixed_size_list(array, *size as usize)?,
         DataType::List(_) => {
             let list = array.as_list::<i32>();
-            let child = column("item", list.values())?;
-            Column { offsets: list.offsets().to_vec(), children: vec![child], ..of("list", Values::None) }
+            let (items, offsets) = own_items(list.values(), list.offsets());
+            Column { offsets, children: vec![column("item", &items)?], ..of("list", Values::None) }
+        }
+        DataType::Map(..) => {
+            let map = array.as_map();
+            let (keys, offsets) = own_items(map.keys(), map.offsets());
+            let (values, _) = own_items(map.values(), map.offsets());
+            let children = vec![column("key", &keys)?, column("value", &values)?];
+            Column { offsets, children, ..of("map", Values::None) }
         }
         DataType::Struct(fields) => {
             let children = fields.iter().zip(array.as_struct().columns());
@@ -150,6 +164,14 @@ fn strings(array: &ArrayRef) -> Result<Column> {
         "string",
         Values::Strings(strings.iter().map(|value| value.unwrap_or_default().to_owned()).collect()),
     ))
+}
+
+/// The items of the lists that are here, and where each list begins among them: a slice of a column
+/// keeps the items of all of it.
+fn own_items(items: &ArrayRef, offsets: &[i32]) -> (ArrayRef, Vec<i32>) {
+    let (first, last) = (offsets[0], offsets[offsets.len() - 1]);
+    let own = items.slice(first as usize, (last - first) as usize);
+    (own, offsets.iter().map(|offset| offset - first).collect())
 }
 
 fn binary(array: &ArrayRef) -> Column {

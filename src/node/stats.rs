@@ -2,7 +2,7 @@
 
 use napi_derive::napi;
 
-use crate::table::{IndexInfo, TableStats};
+use crate::table::{IndexInfo, MeasuredRecall, RecallOptions, TableStats};
 
 /// An index in a list of indexes.
 #[napi(object)]
@@ -131,5 +131,74 @@ impl From<TableStats> for NativeTableStats {
             num_small_fragments: stats.small_segments() as u32,
             lengths,
         }
+    }
+}
+
+/// What `measureRecall` measures. `lib/table.ts` documents it.
+#[napi(object)]
+pub struct NativeRecallOptions {
+    /// Neighbours per query.
+    pub k: Option<u32>,
+    /// Rows asked with.
+    pub sample: Option<u32>,
+    /// Partitions searched.
+    pub nprobes: Option<u32>,
+    /// Candidates reranked per neighbour.
+    pub refine_factor: Option<u32>,
+}
+
+impl From<NativeRecallOptions> for RecallOptions {
+    fn from(options: NativeRecallOptions) -> Self {
+        let defaults = Self::default();
+        Self {
+            k: options.k.map_or(defaults.k, |k| k as usize),
+            sample: options.sample.map_or(defaults.sample, |sample| sample as usize),
+            probes: options.nprobes.map(|probes| probes as usize),
+            refine_factor: options.refine_factor,
+        }
+    }
+}
+
+/// What `measureRecall` measured.
+#[napi(object)]
+pub struct NativeRecall {
+    /// The share of true neighbours found.
+    pub recall: f64,
+    /// Rows asked with.
+    pub queries: u32,
+    /// Milliseconds of a query with the index.
+    pub indexed_ms: NativeLatency,
+    /// Milliseconds of an exact query.
+    pub exact_ms: NativeLatency,
+}
+
+/// How long queries took, in milliseconds.
+#[napi(object)]
+pub struct NativeLatency {
+    /// Half took no longer.
+    pub median: f64,
+    /// 95 of 100 took no longer.
+    pub p95: f64,
+}
+
+impl From<MeasuredRecall> for NativeRecall {
+    fn from(measured: MeasuredRecall) -> Self {
+        Self {
+            recall: measured.recall,
+            queries: measured.queries as u32,
+            indexed_ms: NativeLatency::of(&measured.indexed),
+            exact_ms: NativeLatency::of(&measured.exact),
+        }
+    }
+}
+
+impl NativeLatency {
+    /// Of times that are sorted.
+    fn of(times: &[std::time::Duration]) -> Self {
+        let at = |share: f64| {
+            let place = (share * times.len().saturating_sub(1) as f64).round() as usize;
+            times.get(place).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+        };
+        Self { median: at(0.5), p95: at(0.95) }
     }
 }

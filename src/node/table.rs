@@ -1,5 +1,7 @@
 //! `NativeTable`: a table, as JavaScript sees it.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use napi::Env;
 use napi::bindgen_prelude::{Function, Object};
 use napi_derive::napi;
@@ -7,10 +9,12 @@ use napi_derive::napi;
 use crate::error::{Error, Result};
 use crate::node::index::{self, NativeCancel, NativeIndexOptions, OnProgress};
 use crate::node::ipc;
-use crate::node::job::{Pool, promise};
+use crate::node::job::{Pool, promise, wait};
 use crate::node::request::NativeRequest;
 use crate::node::rows::Rows;
-use crate::node::stats::{NativeIndexInfo, NativeIndexStats, NativeTableStats};
+use crate::node::stats::{
+    NativeIndexInfo, NativeIndexStats, NativeRecall, NativeRecallOptions, NativeTableStats,
+};
 use crate::node::stream::NativeStream;
 use crate::node::to_js::Bytes;
 use crate::node::writer::NativeWriter;
@@ -21,12 +25,45 @@ use crate::table::{Table, WriteMode};
 /// A table. `lib/table.ts` documents it.
 #[napi]
 pub struct NativeTable {
-    table: Table,
+    name: String,
+    /// `None` once it was closed. Calls that are under way have the table too, and end as if it were open.
+    table: Mutex<Option<Table>>,
 }
 
 impl NativeTable {
     pub(crate) fn new(table: Table) -> Self {
-        Self { table }
+        Self { name: table.name().to_owned(), table: Mutex::new(Some(table)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Table>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The table for one call.
+    fn table(&self) -> Result<Table> {
+        self.lock().clone().ok_or_else(|| Error::Closed { what: format!("table '{}'", self.name) })
+    }
+
+    /// Follows a query, for as long as it may take.
+    fn progress(request: &NativeRequest) -> Progress {
+        let progress = Progress::new("the query");
+        match request.timeout_ms() {
+            Some(timeout_ms) => progress.within(timeout_ms),
+            None => progress,
+        }
+    }
+
+    /// What `work` finds out from this table's query `request`, at once.
+    fn plan_sync<T>(
+        &self,
+        env: &Env,
+        request: NativeRequest,
+        work: impl FnOnce(Plan, Progress) -> Result<T>,
+    ) -> napi::Result<T> {
+        wait(env, || {
+            let progress = Self::progress(&request);
+            work(self.table()?.plan(&request.into_request()?)?, progress)
+        })
     }
 
     /// A promise for what `work` finds out from this table's query `request`.
@@ -35,14 +72,11 @@ impl NativeTable {
         T: napi::bindgen_prelude::ToNapiValue + Send + 'static,
         W: FnOnce(Plan, Progress) -> Result<T> + Send + 'static,
     {
-        let table = self.table.clone();
-        let mut progress = Progress::new("the query");
-        if let Some(timeout_ms) = request.timeout_ms() {
-            progress = progress.within(timeout_ms);
-        }
+        let table = self.table();
+        let progress = Self::progress(&request);
         // JavaScript may write to its arrays once this call is over, so they are copied before.
         let request = request.into_request();
-        promise(env, Pool::Reads, move || work(table.plan(&request?)?, progress))
+        promise(env, Pool::Reads, move || work(table?.plan(&request?)?, progress))
     }
 }
 
@@ -51,65 +85,77 @@ impl NativeTable {
     /// The table's name.
     #[napi(getter)]
     pub fn name(&self) -> String {
-        self.table.name().to_owned()
+        self.name.clone()
     }
 
     /// Whether `close` has not been called.
     #[napi]
     pub fn is_open(&self) -> bool {
-        self.table.is_open()
+        self.lock().is_some()
     }
 
-    /// Releases the table's files.
+    /// Lets go of the table's files, once the calls that are under way are done.
     #[napi]
     pub fn close(&self) {
-        self.table.close();
+        self.lock().take();
     }
 
     /// A line about the table.
     #[napi]
     pub fn display(&self) -> String {
-        self.table.to_string()
+        self.lock().as_ref().map_or_else(|| format!("ClosedTable({})", self.name), Table::to_string)
     }
 
     /// The schema, as an Arrow IPC stream without batches.
     #[napi(ts_return_type = "Promise<Uint8Array>")]
     pub fn schema<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        let table = self.table.clone();
-        promise(env, Pool::Reads, move || Ok(Bytes(ipc::write(table.current()?.schema(), &[])?)))
+        let table = self.table();
+        promise(env, Pool::Reads, move || Ok(Bytes(ipc::write(table?.current()?.schema(), &[])?)))
     }
 
     /// The current version.
     #[napi(ts_return_type = "Promise<number>")]
     pub fn version<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        let table = self.table.clone();
-        promise(env, Pool::Reads, move || Ok(table.current()?.manifest().version as f64))
+        let table = self.table();
+        promise(env, Pool::Reads, move || Ok(table?.current()?.manifest().version as f64))
     }
 
     /// How many rows satisfy `filter`.
     #[napi(ts_return_type = "Promise<number>")]
     pub fn count_rows<'env>(&self, env: &'env Env, filter: Option<String>) -> napi::Result<Object<'env>> {
-        let table = self.table.clone();
-        promise(env, Pool::Reads, move || Ok(table.count_rows(filter.as_deref())? as f64))
+        let table = self.table();
+        promise(env, Pool::Reads, move || Ok(table?.count_rows(filter.as_deref())? as f64))
     }
 
     /// Starts writing rows. `mode`: append or overwrite.
     #[napi(ts_return_type = "Promise<NativeWriter>")]
     pub fn writer<'env>(&self, env: &'env Env, mode: String) -> napi::Result<Object<'env>> {
-        let table = self.table.clone();
-        promise(env, Pool::Writes, move || Ok(NativeWriter::new(table.writer(write_mode(&mode)?)?)))
+        let table = self.table();
+        promise(env, Pool::Writes, move || Ok(NativeWriter::new(table?.writer(write_mode(&mode)?)?)))
     }
 
     /// The rows of a query, in columns.
     #[napi(ts_return_type = "Promise<NativeRows>")]
     pub fn query<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
-        self.plan(env, request, |plan, progress| Rows::new(plan.schema(), &plan.run(&progress)?))
+        self.plan(env, request, rows)
     }
 
     /// The rows of a query, as an Arrow IPC stream.
     #[napi(ts_return_type = "Promise<Uint8Array>")]
     pub fn query_arrow<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
-        self.plan(env, request, |plan, progress| Ok(Bytes(ipc::write(plan.schema(), &plan.run(&progress)?)?)))
+        self.plan(env, request, arrow)
+    }
+
+    /// As `query`, at once: JavaScript stands still meanwhile.
+    #[napi(ts_return_type = "NativeRows")]
+    pub fn query_sync(&self, env: &Env, request: NativeRequest) -> napi::Result<Rows> {
+        self.plan_sync(env, request, rows)
+    }
+
+    /// As `queryArrow`, at once: JavaScript stands still meanwhile.
+    #[napi(ts_return_type = "Uint8Array")]
+    pub fn query_arrow_sync(&self, env: &Env, request: NativeRequest) -> napi::Result<Bytes> {
+        self.plan_sync(env, request, arrow)
     }
 
     /// The rows of a query, one batch of at most `max_batch_rows` at a time.
@@ -161,43 +207,68 @@ impl NativeTable {
         cancel: &NativeCancel,
         on_progress: Option<Function<'env, OnProgress, ()>>,
     ) -> napi::Result<Object<'env>> {
-        let table = self.table.clone();
+        let table = self.table();
         let progress = index::progress(cancel, on_progress)?;
-        promise(env, Pool::Builds, move || table.create_index(&column, &options.into_options()?, &progress))
+        promise(env, Pool::Builds, move || table?.create_index(&column, &options.into_options()?, &progress))
     }
 
     /// Removes an index.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn drop_index<'env>(&self, env: &'env Env, name: String) -> napi::Result<Object<'env>> {
-        let table = self.table.clone();
-        promise(env, Pool::Writes, move || table.drop_index(&name))
+        let table = self.table();
+        promise(env, Pool::Writes, move || table?.drop_index(&name))
     }
 
     /// All indexes.
     #[napi(ts_return_type = "Promise<NativeIndexInfo[]>")]
     pub fn list_indices<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        let table = self.table.clone();
+        let table = self.table();
         promise(env, Pool::Reads, move || {
-            Ok(table.list_indices()?.into_iter().map(NativeIndexInfo::from).collect::<Vec<_>>())
+            Ok(table?.list_indices()?.into_iter().map(NativeIndexInfo::from).collect::<Vec<_>>())
         })
     }
 
     /// What is known of an index; null if there is none of that name.
     #[napi(ts_return_type = "Promise<NativeIndexStats | null>")]
     pub fn index_stats<'env>(&self, env: &'env Env, name: String) -> napi::Result<Object<'env>> {
-        let table = self.table.clone();
+        let table = self.table();
         promise(env, Pool::Reads, move || {
-            let found = table.list_indices()?.into_iter().find(|index| index.entry.name == name);
+            let found = table?.list_indices()?.into_iter().find(|index| index.entry.name == name);
             Ok(found.map(NativeIndexStats::from))
+        })
+    }
+
+    /// Compares the answers of an index with the exact ones.
+    #[napi(ts_return_type = "Promise<NativeRecall>")]
+    pub fn measure_recall<'env>(
+        &self,
+        env: &'env Env,
+        column: String,
+        options: NativeRecallOptions,
+    ) -> napi::Result<Object<'env>> {
+        let table = self.table();
+        promise(env, Pool::Reads, move || {
+            Ok(NativeRecall::from(table?.measure_recall(&column, &options.into(), &Progress::none())?))
         })
     }
 
     /// Rows, bytes and segments.
     #[napi(ts_return_type = "Promise<NativeTableStats>")]
     pub fn stats<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        let table = self.table.clone();
-        promise(env, Pool::Reads, move || Ok(NativeTableStats::from(table.stats()?)))
+        let table = self.table();
+        promise(env, Pool::Reads, move || Ok(NativeTableStats::from(table?.stats()?)))
     }
+}
+
+/// The result of a plan, in columns.
+fn rows(plan: Plan, progress: Progress) -> Result<Rows> {
+    Rows::new(plan.schema(), &plan.run(&progress)?, || progress.check())
+}
+
+/// The result of a plan, as an Arrow IPC stream.
+fn arrow(plan: Plan, progress: Progress) -> Result<Bytes> {
+    let batches = plan.run(&progress)?;
+    ipc::write_while(plan.schema(), &batches, || progress.check()).map(Bytes)
 }
 
 fn write_mode(mode: &str) -> Result<WriteMode> {

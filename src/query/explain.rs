@@ -104,5 +104,8 @@ fn describe_index(nearest: &NearestPlan, access: &IndexAccess, what: &str) -> Ve
     if !newer.is_empty() {
         lines.push(format!("    ExactSearch: rows newer than the index (ids from {})", newer.start));
     }
+    if !nearest.left_out.is_empty() {
+        lines.push("    Skip: rows newer than the index; fastSearch was asked for".to_owned());
+    }
     lines
 }

@@ -20,9 +20,7 @@ pub(crate) fn gather(version: &Version, row_ids: &[u64], projection: &[usize]) -
     let mut places: HashMap<(usize, usize), usize> = HashMap::new();
     let mut indices = Vec::with_capacity(row_ids.len());
     for &row_id in row_ids {
-        let (batch, row) = version
-            .locate(row_id)
-            .ok_or_else(|| Error::internal(format!("row {row_id} was found but is not in the table")))?;
+        let (batch, row) = version.locate(row_id).ok_or_else(|| unknown_row(version, row_id))?;
         let place = match places.get(&(batch.segment, batch.batch)) {
             Some(&place) => place,
             None => {
@@ -35,6 +33,12 @@ pub(crate) fn gather(version: &Version, row_ids: &[u64], projection: &[usize]) -
     }
     let batches: Vec<&RecordBatch> = batches.iter().collect();
     interleave_record_batch(&batches, &indices).map_err(Error::internal)
+}
+
+/// Scans and exact searches find only rows that there are, so an index must have made this one up.
+fn unknown_row(version: &Version, row_id: u64) -> Error {
+    let reason = format!("it names row {row_id}, which is not in the table; build the index again");
+    Error::corrupted(&version.folder().join("indexes"), reason)
 }
 
 /// The rows of a whole batch, of them only the columns `projection`.

@@ -34,6 +34,8 @@ pub(crate) struct NearestPlan {
     pub access: Access,
     /// The ids of the rows that count: all of the table's, or just those that the index covers.
     row_ids: Interval<u64>,
+    /// The ids of rows that are left out because fastSearch was asked for.
+    pub left_out: Interval<u64>,
 }
 
 impl NearestPlan {
@@ -43,7 +45,9 @@ impl NearestPlan {
         let range = Range { lower: nearest.lower, upper: nearest.upper };
         let k = k.min(column.row_count() as usize).max(1);
         let (access, row_id_end) = choose_access(snapshot, nearest, &column_name, metric, k, filtered);
-        Ok(Self { column_name, column, metric, queries, k, range, access, row_ids: 0..row_id_end })
+        let row_ids = 0..row_id_end;
+        let left_out = row_id_end..snapshot.version().manifest().next_row_id;
+        Ok(Self { column_name, column, metric, queries, k, range, access, row_ids, left_out })
     }
 
     /// How many query vectors there are.

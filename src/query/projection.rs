@@ -1,6 +1,6 @@
 //! Which columns a result has, and how to make them from a table's rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, Int32Array, RecordBatch, RecordBatchOptions, UInt64Array};
@@ -60,7 +60,7 @@ impl Projection {
     /// [`Error::ColumnNotFound`] for a name that is neither a column nor a field of one, and whatever
     /// [`Expression::parse`] finds wrong.
     pub fn new(select: &Select, table: &SchemaRef, extras: Extras) -> Result<Self> {
-        let named = match select {
+        let named: Vec<(String, Source)> = match select {
             Select::All => {
                 (0..table.fields().len()).map(|i| (table.field(i).name().clone(), Source::Table(i))).collect()
             }
@@ -71,6 +71,7 @@ impl Projection {
             Select::Expressions(aliases) => aliases
                 .iter()
                 .map(|(alias, sql)| {
+                    check_alias(alias, sql, extras)?;
                     Ok((
                         alias.clone(),
                         Source::Expression(Expression::parse(sql, &with_extras(table, extras))?),
@@ -78,6 +79,7 @@ impl Projection {
                 })
                 .collect::<Result<Vec<_>>>()?,
         };
+        check_unique(&named)?;
         Ok(Self::bind(add_extras(named, extras), table))
     }
 
@@ -175,6 +177,7 @@ fn resolve(name: &str, table: &SchemaRef, extras: Extras) -> Result<Source> {
     match name {
         ROW_ID => return Ok(Source::RowId),
         DISTANCE if extras.distance => return Ok(Source::Distance),
+        QUERY_INDEX if extras.query_index => return Ok(Source::QueryIndex),
         _ => {}
     }
     // `a.b` is a field of a struct; anything else that is not a name of a column is a mistake, not SQL.
@@ -189,10 +192,32 @@ fn resolve(name: &str, table: &SchemaRef, extras: Extras) -> Result<Source> {
     Err(Error::column_not_found(name, available.chain(special)))
 }
 
+/// An expression cannot take the name of a column that the search itself adds.
+fn check_alias(alias: &str, sql: &str, extras: Extras) -> Result<()> {
+    let added = [(DISTANCE, extras.distance), (ROW_ID, extras.row_id), (QUERY_INDEX, extras.query_index)];
+    if alias != sql.trim() && added.contains(&(alias, true)) {
+        let value = format!("'{alias}' for the expression \"{sql}\"");
+        return Err(Error::invalid("select", value, "the search adds a column of this name; choose another"));
+    }
+    Ok(())
+}
+
+fn check_unique(named: &[(String, Source)]) -> Result<()> {
+    let mut names = HashSet::new();
+    match named.iter().find(|(name, _)| !names.insert(name)) {
+        Some((name, _)) => Err(Error::invalid(
+            "select",
+            format!("a list with '{name}' twice"),
+            "it must name each column once",
+        )),
+        None => Ok(()),
+    }
+}
+
 /// `query_index` comes first, `_rowid` and `_distance` last, unless they were selected by name.
 fn add_extras(mut named: Vec<(String, Source)>, extras: Extras) -> Vec<(String, Source)> {
     let has = |named: &[(String, Source)], name: &str| named.iter().any(|(other, _)| other == name);
-    if extras.query_index {
+    if extras.query_index && !has(&named, QUERY_INDEX) {
         named.insert(0, (QUERY_INDEX.to_owned(), Source::QueryIndex));
     }
     if extras.row_id && !has(&named, ROW_ID) {
@@ -229,7 +254,7 @@ fn row_id_field() -> Field {
 }
 
 fn distance_field() -> Field {
-    Field::new(DISTANCE, DataType::Float32, false)
+    Field::new(DISTANCE, DataType::Float32, true)
 }
 
 fn missing(name: &str) -> Error {

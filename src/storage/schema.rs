@@ -9,14 +9,17 @@ use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
 
 use crate::error::{Error, Result};
 
+/// Names of columns that searches add to their results.
+const RESERVED: [&str; 3] = ["_distance", "_rowid", "query_index"];
+
 /// The schema in which rows of `schema` are stored.
 ///
 /// Views become plain strings, binaries and lists, and run-end-encoded columns their values; all
 /// other supported types stay as they are.
 ///
 /// # Errors
-/// [`Error::SchemaMismatch`] if there are no columns, if two have one name, or if a type is one
-/// that no column can have.
+/// [`Error::SchemaMismatch`] if there are no columns, if two have one name, if one has a name that
+/// searches use, or if a type is one that no column can have.
 pub fn stored_schema(schema: &Schema) -> Result<SchemaRef> {
     if schema.fields().is_empty() {
         return Err(mismatch("a table needs at least one column, but the schema has none"));
@@ -25,6 +28,12 @@ pub fn stored_schema(schema: &Schema) -> Result<SchemaRef> {
     for field in schema.fields() {
         if field.name().is_empty() {
             return Err(mismatch("a column has an empty name; give every column a name"));
+        }
+        if RESERVED.contains(&field.name().as_str()) {
+            return Err(mismatch(format!(
+                "a column is named '{}', as results name a column of their own; give it another name",
+                field.name()
+            )));
         }
         if !names.insert(field.name()) {
             return Err(mismatch(format!("two columns are named '{}'; rename one", field.name())));
@@ -141,9 +150,10 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_without_columns_or_with_twins_is_an_error() {
+    fn a_schema_without_columns_or_with_names_that_cannot_be_is_an_error() {
         let id = Field::new("id", DataType::Int32, false);
-        for fields in [vec![], vec![id.clone(), id.clone()], vec![id.with_name("")]] {
+        let reserved = id.clone().with_name("_distance");
+        for fields in [vec![], vec![id.clone(), id.clone()], vec![id.with_name("")], vec![reserved]] {
             assert_eq!(stored_schema(&Schema::new(fields)).unwrap_err().code(), "SCHEMA_MISMATCH");
         }
     }

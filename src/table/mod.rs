@@ -7,6 +7,7 @@
 
 mod build_index;
 mod conform;
+mod measure_recall;
 mod name;
 mod read;
 mod state;
@@ -26,6 +27,7 @@ use crate::storage::files;
 use crate::storage::{Manifest, NewFiles, TemporaryFolder, Version};
 
 pub use build_index::{IndexInfo, IndexOptions};
+pub use measure_recall::{MeasuredRecall, RecallOptions};
 pub use name::{check_name, folder_of, name_of};
 pub use read::TableStats;
 use state::Current;

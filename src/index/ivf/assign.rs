@@ -11,7 +11,7 @@ use crate::progress::Progress;
 
 /// Multiplications and additions for one batch: tens of milliseconds of work, so that a build that is
 /// cancelled stops at once.
-const BATCH_FLOPS: usize = 2_000_000_000;
+const BATCH_FLOPS: usize = 300_000_000;
 
 /// The largest batch, in bytes of its points.
 const BATCH_BYTES: usize = 16 << 20;

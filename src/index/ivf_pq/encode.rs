@@ -48,7 +48,8 @@ pub(super) fn encode(
     let sub_vectors = trained.layout.sub_vectors;
     let partitions = trained.partitioning.centroids.len();
     let mut runs = Runs::new(folder, partitions, Record::bytes(sub_vectors));
-    let flops_per_row = 2 * space.dim() * trained.layout.codewords();
+    // Where sub-vectors are short, comparing their distances is more work than computing them.
+    let flops_per_row = (2 * space.dim() + 4 * sub_vectors) * trained.layout.codewords();
     for_each_batch(column, space, &trained.partitioning, flops_per_row, progress, |mut batch| {
         let (codes, terms) = encode_batch(trained, space, &mut batch);
         let rows = batch.row_ids.iter().zip(&batch.labels).zip(terms).zip(codes.chunks_exact(sub_vectors));
