@@ -14,6 +14,12 @@ use crate::error::Result;
 /// a slow one that shares its time.
 const WORK_PER_CALL: usize = 256 << 20;
 
+/// The most passes that count as work to come.
+const ITERATIONS_COUNTED: usize = 1000;
+
+/// Passes without gain after which empty clusters stay empty.
+const STALLED_MAX: u32 = 3;
+
 /// Rows that decide about [`Lloyd::scale`], which need not be exact.
 const SCALE_ROWS: usize = 4096;
 
@@ -68,7 +74,8 @@ impl<'a> Lloyd<'a> {
 
     /// The work of that many passes, as the meter counts it.
     pub(super) fn work(&self, centroids: usize, iterations: usize) -> u64 {
-        self.rows() as u64 * centroids as u64 * iterations as u64
+        // Far more passes may be asked for than are ever made.
+        self.rows() as u64 * centroids as u64 * iterations.min(ITERATIONS_COUNTED) as u64
     }
 
     /// Centroids from nothing: seeds, and up to `iterations_max` passes.
@@ -87,7 +94,7 @@ impl<'a> Lloyd<'a> {
         let mut centroids = Centroids::new(values, self.dim);
         let finished = self.meter.done() + self.work(centroids.len(), iterations_max);
         let mut labels = vec![0; self.rows()];
-        let mut previous = f64::INFINITY;
+        let (mut best, mut stalled) = (f64::INFINITY, 0);
         for _ in 0..iterations_max {
             self.label(self.points, &centroids, &mut labels, Counted::Yes)?;
             let clusters = Clusters::new(&labels, centroids.len());
@@ -96,11 +103,14 @@ impl<'a> Lloyd<'a> {
             let loss = update.loss();
             centroids = Centroids::new(update.values, self.dim);
             // Not `loss > ...`: a loss that is not a number must end the loop too.
-            let improves = previous - loss > self.tolerance * previous || previous == f64::INFINITY;
-            if loss == 0.0 || (!improves && filled == 0) {
+            let improves = best - loss > self.tolerance * best || best == f64::INFINITY;
+            stalled = if improves { 0 } else { stalled + 1 };
+            // New places for empty clusters may need a pass to pay off. Where rows are nearly alike they
+            // never do, and never end.
+            if loss == 0.0 || stalled > if filled > 0 { STALLED_MAX } else { 0 } {
                 break;
             }
-            previous = loss;
+            best = best.min(loss);
         }
         self.meter.advance_to(finished)?;
         Ok(centroids)
