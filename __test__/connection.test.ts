@@ -245,6 +245,12 @@ describe('Connection.createTable', () => {
       'SCHEMA_MISMATCH',
       '_rowid',
     ],
+    [
+      'an infinite vector',
+      ['t', [{ vector: [1, 2] }, { vector: [1, -Infinity] }]],
+      'INVALID_DATA',
+      "row 1, column 'vector': value 1 of the vector is -inf",
+    ],
     ['a namespace', ['t', [{ id: 1 }], ['space']], 'INVALID_ARGUMENT', 'namespace'],
   ])('refuses %s', async (_, args, code, message) => {
     const db = await temporaryConnection();
