@@ -63,7 +63,8 @@ impl Table {
         let uuid = Uuid::new_v4().to_string();
         let folder = self.path().join("indexes").join(&uuid);
         let vectors = snapshot.vector_column(&column)?;
-        let built = index::build(&options.config, &vectors, &folder, progress)?;
+        let built = index::build(&options.config, &vectors, &folder, progress)
+            .map_err(|error| self.or_dropped(error))?;
         let new_files = NewFiles::one(folder);
         progress.check()?;
 
@@ -71,13 +72,11 @@ impl Table {
         let covered = snapshot.version().manifest().segments.clone();
         self.commit_files(new_files, |manifest| {
             check_free(manifest, &entry.name, options.replace)?;
-            let replaced = || Error::Conflict {
-                action: "building the index",
-                reason: "the rows it was built from were replaced meanwhile".to_owned(),
-            };
-            let still_there = |segment| manifest.segments.contains(segment);
-            if !covered.iter().all(still_there) {
-                return Err(replaced());
+            if !covered.iter().all(|segment| manifest.segments.contains(segment)) {
+                return Err(Error::Conflict {
+                    action: "building the index",
+                    reason: "the rows it was built from were replaced meanwhile".to_owned(),
+                });
             }
             let mut next = manifest.clone();
             next.indexes.retain(|index| index.name != entry.name);
@@ -85,6 +84,14 @@ impl Table {
             Ok(next)
         })?;
         Ok(())
+    }
+
+    /// Why a file could not be written: perhaps because somebody dropped the table meanwhile.
+    fn or_dropped(&self, error: Error) -> Error {
+        match (&error, self.current()) {
+            (Error::Io { .. }, Err(gone)) => gone,
+            _ => error,
+        }
     }
 
     /// Takes the index `name` out of the newest version.
