@@ -117,7 +117,7 @@ fn vectors_of_one_and_of_many_dimensions_are_indexed() {
 
 #[test]
 fn values_at_the_ends_of_their_range_are_found_exactly_or_not_at_all() {
-    let values = [0.0, -0.0, 5e-324, 1e-200, 1e-30, 1.0, 1e18, 1e19, 1e30, 1e200, f64::MAX, f64::INFINITY];
+    let values = [0.0, -0.0, 5e-324, 1e-200, 1e-30, 1.0, 1e18, 1e19, 1e30, 1e200, f64::MAX];
     let rows = values.iter().flat_map(|&value| [value, -value]);
     for metric in [Metric::L2, Metric::Cosine, Metric::Dot] {
         for query in [[0.0, 0.0], [1e-300, 1e-310], [1.0, -1.0], [1e300, f64::MIN]] {
