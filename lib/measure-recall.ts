@@ -5,7 +5,7 @@
  */
 import { rethrow } from './errors.js';
 import type { NativeTable } from './native-types.js';
-import { checkOptions, optionalWholeNumber, text } from './options.js';
+import { checkOptions, optionalWholeNumber, share, text } from './options.js';
 
 /** Options of {@link Table.measureRecall}. */
 export interface MeasureRecallOptions {
@@ -13,10 +13,12 @@ export interface MeasureRecallOptions {
   k?: number;
   /** How many rows are asked with, spread evenly over the table. Default: 200. */
   sample?: number;
-  /** Partitions that a query searches. Default: as for a query that does not say, 20. */
+  /** Partitions that a query searches. Default: as many as `targetRecall` takes. */
   nprobes?: number;
   /** Candidates for each neighbour that are compared exactly. Default: as for a query that does not say. */
   refineFactor?: number;
+  /** The recall that a query asks for; not together with `nprobes`. Default: 0.95. */
+  targetRecall?: number;
 }
 
 /** What {@link Table.measureRecall} found. */
@@ -37,7 +39,13 @@ export interface Latency {
   p95: number;
 }
 
-const OPTIONS: readonly (keyof MeasureRecallOptions)[] = ['k', 'sample', 'nprobes', 'refineFactor'];
+const OPTIONS: readonly (keyof MeasureRecallOptions)[] = [
+  'k',
+  'sample',
+  'nprobes',
+  'refineFactor',
+  'targetRecall',
+];
 
 /** {@link Table.measureRecall}. */
 export async function measureRecall(
@@ -46,12 +54,13 @@ export async function measureRecall(
   options?: MeasureRecallOptions,
 ): Promise<MeasuredRecall> {
   checkOptions<MeasureRecallOptions>('measureRecall', options, OPTIONS);
-  const { k, sample, nprobes, refineFactor } = options ?? {};
+  const { k, sample, nprobes, refineFactor, targetRecall } = options ?? {};
   const settings = {
     k: optionalWholeNumber('k', k),
     sample: optionalWholeNumber('sample', sample),
     nprobes: optionalWholeNumber('nprobes', nprobes),
     refineFactor: optionalWholeNumber('refineFactor', refineFactor, 0),
+    targetRecall: targetRecall === undefined ? undefined : share('targetRecall', targetRecall),
   };
   return rethrow(table.measureRecall(text('column', column), settings));
 }

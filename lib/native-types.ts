@@ -92,6 +92,7 @@ export interface NativeRequest {
   vectorCount?: number;
   column?: string;
   distanceType?: string;
+  targetRecall?: number;
   probesMin?: number;
   /** 0: as many as there are partitions. */
   probesMax?: number;
@@ -175,6 +176,7 @@ export interface NativeRecallOptions {
   sample?: number;
   nprobes?: number;
   refineFactor?: number;
+  targetRecall?: number;
 }
 
 export interface NativeRecall {

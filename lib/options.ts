@@ -85,6 +85,14 @@ export function number<T extends number | undefined>(
   return value;
 }
 
+/** A number above 0 and at most 1. */
+export function share(argument: string, value: number): number {
+  if (typeof value !== 'number' || !(value > 0 && value <= 1)) {
+    throw invalid(argument, value, 'a number above 0 and at most 1');
+  }
+  return value;
+}
+
 /** `true` or `false`; `undefined` stays `undefined`. */
 export function flag<T extends boolean | undefined>(argument: string, value: T): T {
   if (value !== undefined && typeof value !== 'boolean') {

@@ -6,7 +6,7 @@
 import { QuiverError } from './errors.js';
 import { DISTANCE_TYPES, type DistanceType } from './indices.js';
 import type { NativeRequest, NativeTable } from './native-types.js';
-import { invalid, number, oneOf, text, wholeNumber } from './options.js';
+import { invalid, number, oneOf, share, text, wholeNumber } from './options.js';
 import type { QueryExecutionOptions, Selection } from './query-base.js';
 import { type IntoVector, joinVectors, type PendingVectors, readVector } from './query-vectors.js';
 import { StandardQueryBase } from './standard-query.js';
@@ -27,6 +27,8 @@ export type WithDistance<Row> = Row & { _distance: number };
  */
 export class VectorQuery<Row = WithDistance<Record<string, any>>> extends StandardQueryBase<Row> {
   readonly #vectors: PendingVectors;
+  /** Whether `nprobes` chose the partitions. */
+  #probesFixed = false;
 
   /** @internal */
   constructor(
@@ -99,18 +101,45 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
   }
 
   /**
+   * Searches as many partitions of the index as it takes to find this share of the true nearest rows,
+   * on average over many queries. Default: 0.95.
+   *
+   * How many that are was measured on the table's own rows when the index was built. Each query
+   * decides for itself: an easy one stops early, a hard one goes on. 1 searches all partitions. The
+   * number of candidates that are compared exactly follows too, unless `refineFactor` says it.
+   *
+   * Of `targetRecall` and `nprobes` the later call counts. `minimumNprobes` and `maximumNprobes` bound
+   * the search; without a call of `targetRecall` they replace it.
+   *
+   * @throws {QuiverError} `INVALID_ARGUMENT` unless it is above 0 and at most 1.
+   *
+   * @example
+   * ```ts
+   * const hits = await table.search(vector).targetRecall(0.99).limit(10).toArray();
+   * ```
+   */
+  targetRecall(targetRecall: number): this {
+    this.request.targetRecall = share('targetRecall', targetRecall);
+    if (this.#probesFixed) delete this.request.probesMin;
+    this.#probesFixed = false;
+    return this;
+  }
+
+  /**
    * Searches exactly this many partitions of the index: more find more of the true neighbours and
-   * take longer. Default: 20. Only a filter makes it more, while fewer than `limit` rows were found:
-   * no filter loses rows. `maximumNprobes` bounds that too.
+   * take longer. Default: as many as `targetRecall` takes. Only a filter makes it more, while fewer
+   * than `limit` rows were found: no filter loses rows. `maximumNprobes` bounds that too.
    */
   nprobes(nprobes: number): this {
     wholeNumber('nprobes', nprobes);
     this.request.probesMin = nprobes;
+    this.#probesFixed = true;
     delete this.request.probesMax;
+    delete this.request.targetRecall;
     return this;
   }
 
-  /** Searches at least this many partitions. Default: 20. */
+  /** Searches at least this many partitions. Default: 20, or none with `targetRecall`. */
   minimumNprobes(minimumNprobes: number): this {
     wholeNumber('minimumNprobes', minimumNprobes);
     const { probesMax } = this.request;
@@ -122,12 +151,13 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
       );
     }
     this.request.probesMin = minimumNprobes;
+    this.#probesFixed = false;
     return this;
   }
 
   /**
-   * Goes on to as many partitions as this while fewer than `limit` rows were found, as can happen
-   * with a filter. 0: to all of them.
+   * Goes on to as many partitions as this: with `targetRecall` while more are likely to matter, else
+   * while fewer than `limit` rows were found, as can happen with a filter. 0: to all of them.
    */
   maximumNprobes(maximumNprobes: number): this {
     wholeNumber('maximumNprobes', maximumNprobes, 0);
@@ -145,7 +175,8 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
 
   /**
    * Computes the distances of `refineFactor` × `limit` candidates from their stored vectors, and
-   * keeps the best. 0: of none, so that `_distance` is the estimate of the compressed index.
+   * keeps the best. Default: of as many as `targetRecall` needs, or 0.99 where partitions are chosen by
+   * hand. 0: of none, so that `_distance` is the estimate of the compressed index.
    */
   refineFactor(refineFactor: number): this {
     wholeNumber('refineFactor', refineFactor, 0);

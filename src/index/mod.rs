@@ -22,5 +22,6 @@ pub use config::{
     ITERATIONS_MAX_DEFAULT, IndexConfig, IvfFlatConfig, IvfPqConfig, SAMPLE_RATE_DEFAULT, SEED_DEFAULT,
     default_sub_vectors,
 };
-pub use search::{Found, Probe, Range, VectorIndex};
+pub use ivf::{Calibration, Effort};
+pub use search::{EarlyStop, Found, Probe, Range, VectorIndex};
 pub use top_k::{Candidate, TopK};

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use roaring::RoaringTreemap;
 
-use super::Candidate;
-use super::ivf::IndexFile;
+use super::ivf::{Calibration, IndexFile};
 use super::ivf_flat::IvfFlat;
 use super::ivf_pq::IvfPq;
+use super::top_k::Candidate;
 use crate::distance::{Metric, Query};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -30,16 +30,38 @@ impl Range {
 }
 
 /// How far to look for candidates.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Probe<'a> {
     /// How many candidates are wanted.
     pub candidates: usize,
     /// Partitions to search in any case.
     pub probes_min: usize,
-    /// Partitions to search at most while there are fewer candidates than wanted; `None` for all.
+    /// Partitions to search at most while there are fewer candidates than wanted, or while more are within
+    /// reach; `None` for all.
     pub probes_max: Option<usize>,
+    /// When to stop before `probes_max`; `None`: as soon as there are enough candidates.
+    pub early_stop: Option<EarlyStop>,
     /// Rows that count; `None` for all.
     pub rows: Option<&'a RoaringTreemap>,
+}
+
+impl Probe<'_> {
+    /// How many partitions are worth putting in order at once.
+    pub(super) fn ahead(&self) -> usize {
+        self.early_stop.map_or(0, |stop| stop.expected).max(self.probes_min)
+    }
+}
+
+/// Ends a search at the first partition that is too unlikely to hold one of the k nearest rows: see
+/// [`Calibration`](super::Calibration).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EarlyStop {
+    /// How many rows are wanted. The search goes on until it has found so many.
+    pub k: usize,
+    /// Partitions whose reach is above this are not searched.
+    pub reach: f32,
+    /// How many partitions are probably searched.
+    pub expected: usize,
 }
 
 /// The candidates of one query, and what finding them took.
@@ -51,6 +73,8 @@ pub struct Found {
     pub exact: bool,
     /// Partitions searched; empty ones are passed over and do not count.
     pub partitions_searched: usize,
+    /// Whether there were partitions left that could have been searched.
+    pub stopped_early: bool,
     /// Rows whose distances were computed or estimated.
     pub rows_scanned: u64,
 }
@@ -117,6 +141,11 @@ impl VectorIndex {
         self.file().header().rows
     }
 
+    /// What was measured when the index was built; `None` if it had too few rows for that.
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.file().calibration()
+    }
+
     /// Finds candidates for the rows nearest to `query`, on this thread.
     ///
     /// # Errors
@@ -156,7 +185,13 @@ impl VectorIndex {
 impl Found {
     /// What a search finds that has nowhere to look.
     pub(crate) fn nothing(exact: bool) -> Self {
-        Self { candidates: Vec::new(), exact, partitions_searched: 0, rows_scanned: 0 }
+        Self {
+            candidates: Vec::new(),
+            exact,
+            partitions_searched: 0,
+            stopped_early: false,
+            rows_scanned: 0,
+        }
     }
 }
 

@@ -85,6 +85,11 @@ impl TopK {
         self.len() == 0
     }
 
+    /// What is kept, in no order: all of the k smallest, and up to as many again.
+    pub(crate) fn kept(&self) -> &[Candidate] {
+        &self.kept
+    }
+
     /// Takes over what another reservoir has kept.
     pub fn merge(mut self, other: Self) -> Self {
         for candidate in other.kept {

@@ -10,12 +10,14 @@ mod hierarchy;
 mod kernel;
 mod lloyd;
 mod meter;
+mod scores;
 mod seeds;
 #[cfg(test)]
 mod tests;
 mod update;
 
 pub use centroids::Centroids;
+pub(crate) use scores::Scores;
 
 use crate::error::{Error, Result};
 use lloyd::Lloyd;

@@ -18,6 +18,8 @@ pub struct NativeRequest {
     pub column: Option<String>,
     /// l2, cosine, dot or hamming.
     pub distance_type: Option<String>,
+    /// The share of the true neighbours to find.
+    pub target_recall: Option<f64>,
     /// Partitions searched at least.
     pub probes_min: Option<u32>,
     /// Partitions searched at most; 0 = unlimited.
@@ -117,6 +119,7 @@ impl NativeRequest {
             },
             column: self.column.clone(),
             metric,
+            target_recall: self.target_recall,
             probes_min: self.probes_min.map(|probes| probes as usize),
             probes_max: self.probes_max.map(|probes| if probes == 0 { usize::MAX } else { probes as usize }),
             refine_factor: self.refine_factor,

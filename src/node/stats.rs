@@ -145,6 +145,8 @@ pub struct NativeRecallOptions {
     pub nprobes: Option<u32>,
     /// Candidates reranked per neighbour.
     pub refine_factor: Option<u32>,
+    /// The recall that queries ask for.
+    pub target_recall: Option<f64>,
 }
 
 impl From<NativeRecallOptions> for RecallOptions {
@@ -155,6 +157,7 @@ impl From<NativeRecallOptions> for RecallOptions {
             sample: options.sample.map_or(defaults.sample, |sample| sample as usize),
             probes: options.nprobes.map(|probes| probes as usize),
             refine_factor: options.refine_factor,
+            target_recall: options.target_recall,
         }
     }
 }

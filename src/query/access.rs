@@ -3,14 +3,20 @@
 use std::sync::Arc;
 
 use crate::distance::Metric;
-use crate::query::request::{DEFAULT_PROBES, Nearest};
+use crate::error::{Error, Result};
+use crate::index::{Calibration, EarlyStop, Effort, Probe};
+use crate::query::request::{DEFAULT_PROBES, DEFAULT_TARGET_RECALL, Nearest};
 use crate::query::snapshot::{OpenIndex, Snapshot};
 
-/// Candidates whose distance is recomputed, per result, when the caller does not say.
+/// Candidates whose distance is recomputed, per result, by an index that does not know how many it needs.
 const DEFAULT_REFINE: usize = 10;
 /// ... but at least and at most so many beyond the results themselves.
 const REFINE_MIN: usize = 100;
 const REFINE_MAX: usize = 10_000;
+
+/// Without a target, candidates are those that this share of the neighbours needs: whoever chose the partitions
+/// by hand does not want to lose there what was found.
+const REFINE_RECALL: f64 = 0.99;
 
 /// Where the candidates come from.
 #[derive(Debug)]
@@ -28,14 +34,31 @@ pub(crate) enum Access {
 #[derive(Debug)]
 pub(crate) struct IndexAccess {
     pub index: Arc<OpenIndex>,
-    pub probes_min: usize,
-    /// `None`: as many as it takes.
-    pub probes_max: Option<usize>,
-    /// Whether the caller chose how many partitions to search.
-    pub probes_fixed: bool,
+    pub depth: Depth,
     pub candidates: usize,
     /// Whether the candidates' distances are recomputed from the stored vectors.
     pub rerank: bool,
+}
+
+/// Which partitions are searched.
+#[derive(Debug)]
+pub(crate) enum Depth {
+    /// So many, and more only while there are too few candidates.
+    Probes {
+        min: usize,
+        /// `None`: as many as it takes.
+        max: Option<usize>,
+        /// Whether the caller chose how many partitions to search.
+        fixed: bool,
+    },
+    /// As many as it takes to find a share of the neighbours.
+    Target {
+        recall: f64,
+        min: usize,
+        max: Option<usize>,
+        /// What that takes on average; `None` if the index does not know, so that all are searched.
+        effort: Option<Effort>,
+    },
 }
 
 /// Decides how `k` rows are found, and says which rows count: those with ids below the returned one.
@@ -75,25 +98,79 @@ pub(crate) fn choose_access(
 }
 
 fn index_access(index: Arc<OpenIndex>, nearest: &Nearest, k: usize, filtered: bool) -> IndexAccess {
-    let probes_min = nearest.probes_min.unwrap_or_else(|| match nearest.probes_max {
+    // An index that cannot be opened is for the search to report: it may not need it.
+    let opened = index.open().ok();
+    let calibration = opened.as_ref().and_then(|index| index.calibration());
+    let depth = depth(nearest, calibration, k, filtered);
+    let candidates = match (&depth, nearest.refine_factor) {
+        // Its distances are exact, so that the best candidates are the answer.
+        _ if index.entry().kind == "IVF_FLAT" => k,
+        (_, Some(factor)) => k.saturating_mul(factor.max(1) as usize),
+        (Depth::Target { effort: Some(effort), .. }, None) => effort.candidates,
+        (_, None) => match calibration {
+            Some(calibration) => calibration.effort(k, REFINE_RECALL).candidates,
+            None => (k * DEFAULT_REFINE).clamp(REFINE_MIN, k + REFINE_MAX),
+        },
+    };
+    IndexAccess { index, depth, candidates, rerank: nearest.refine_factor != Some(0) }
+}
+
+fn depth(nearest: &Nearest, calibration: Option<&Calibration>, k: usize, filtered: bool) -> Depth {
+    let bounded = nearest.probes_min.is_some() || nearest.probes_max.is_some();
+    if nearest.target_recall.is_some() || !bounded {
+        let recall = nearest.target_recall.unwrap_or(DEFAULT_TARGET_RECALL);
+        let effort = calibration.map(|calibration| calibration.effort(k, recall));
+        return Depth::Target {
+            recall,
+            min: nearest.probes_min.unwrap_or(0),
+            max: nearest.probes_max,
+            effort,
+        };
+    }
+    let min = nearest.probes_min.unwrap_or_else(|| match nearest.probes_max {
         Some(most) => most.min(DEFAULT_PROBES),
         None => DEFAULT_PROBES,
     });
-    let probes_max = match nearest.probes_max {
-        Some(most) => Some(most.max(probes_min)),
+    let max = match nearest.probes_max {
+        Some(most) => Some(most.max(min)),
         None if filtered => None,
-        None => Some(probes_min),
+        None => Some(min),
     };
-    let candidates = match nearest.refine_factor {
-        Some(factor) => k.saturating_mul(factor.max(1) as usize),
-        None => (k * DEFAULT_REFINE).clamp(REFINE_MIN, k + REFINE_MAX),
-    };
-    IndexAccess {
-        index,
-        probes_min,
-        probes_max,
-        probes_fixed: nearest.probes_min.is_some(),
-        candidates,
-        rerank: nearest.refine_factor != Some(0),
+    Depth::Probes { min, max, fixed: nearest.probes_min.is_some() }
+}
+
+/// Refuses what is no share of the neighbours.
+pub(crate) fn check_target(target_recall: Option<f64>) -> Result<()> {
+    match target_recall {
+        Some(recall) if !(recall > 0.0 && recall <= 1.0) => {
+            let expected = "it must be a number above 0 and at most 1: the share of the true nearest rows to find";
+            Err(Error::invalid("targetRecall", recall, expected))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl IndexAccess {
+    /// How far to look for `k` rows among `matching`, a share of all rows.
+    pub fn probe(&self, k: usize, matching: Option<f64>, calibration: Option<&Calibration>) -> Probe<'static> {
+        let all = Probe { candidates: self.candidates, ..Probe::default() };
+        match &self.depth {
+            Depth::Probes { min, max, fixed } => {
+                // With a filter, more partitions hold the same number of rows worth comparing.
+                let more = matching.filter(|_| !fixed).map_or(1.0, |share| share.clamp(1e-6, 1.0).recip());
+                Probe { probes_min: (*min as f64 * more).ceil() as usize, probes_max: *max, ..all }
+            }
+            Depth::Target { recall, min, max, .. } => {
+                let Some(calibration) = calibration else {
+                    return Probe { probes_min: max.unwrap_or(usize::MAX).max(*min), ..all };
+                };
+                // The k nearest of the rows that match are spread as the k / share nearest of all are.
+                let spread = k as f64 / matching.unwrap_or(1.0).clamp(1e-9, 1.0);
+                let effort = calibration.effort(spread as usize, *recall);
+                let expected = effort.probes.ceil() as usize;
+                let early_stop = Some(EarlyStop { k, reach: effort.reach, expected });
+                Probe { probes_min: *min, probes_max: *max, early_stop, ..all }
+            }
+        }
     }
 }

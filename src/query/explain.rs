@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::query::access::{Access, IndexAccess};
+use crate::query::access::{Access, Depth, IndexAccess};
 use crate::query::nearest::NearestPlan;
 use crate::query::plan::{Path, Plan};
 use crate::query::trace::Trace;
@@ -89,11 +89,8 @@ fn describe_nearest(nearest: &NearestPlan) -> Vec<String> {
 
 fn describe_index(nearest: &NearestPlan, access: &IndexAccess, what: &str) -> Vec<String> {
     let entry = access.index.entry();
-    let most = access.probes_max.map_or("all".to_owned(), |probes| probes.to_string());
-    let mut lines = vec![format!(
-        "  IndexSearch: index={}, type={}, {what}, minimum_nprobes={}, maximum_nprobes={most}",
-        entry.name, entry.kind, access.probes_min
-    )];
+    let depth = describe_depth(&access.depth);
+    let mut lines = vec![format!("  IndexSearch: index={}, type={}, {what}, {depth}", entry.name, entry.kind)];
     if entry.kind == "IVF_PQ" {
         lines.push(match access.rerank {
             true => format!("    Rerank: candidates={}", access.candidates),
@@ -108,4 +105,23 @@ fn describe_index(nearest: &NearestPlan, access: &IndexAccess, what: &str) -> Ve
         lines.push("    Skip: rows newer than the index; fastSearch was asked for".to_owned());
     }
     lines
+}
+
+fn describe_depth(depth: &Depth) -> String {
+    let most = |max: &Option<usize>| max.map_or("all".to_owned(), |probes| probes.to_string());
+    match depth {
+        Depth::Probes { min, max, .. } => format!("minimum_nprobes={min}, maximum_nprobes={}", most(max)),
+        Depth::Target { recall, min, max, effort } => {
+            let expected = match effort {
+                Some(effort) if effort.probes.is_finite() => format!("{:.1}", effort.probes),
+                Some(_) => "all".to_owned(),
+                None => "all (the index has too few rows to be calibrated)".to_owned(),
+            };
+            let bounds = match (min, max) {
+                (0, None) => String::new(),
+                _ => format!(", minimum_nprobes={min}, maximum_nprobes={}", most(max)),
+            };
+            format!("target_recall={recall}, expected_nprobes={expected}{bounds}")
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::distance::{Metric, Query};
 use crate::error::Result;
 use crate::index::{Candidate, Probe, Range, TopK, VectorColumn, flat};
 use crate::progress::Progress;
-use crate::query::access::{Access, IndexAccess, choose_access};
+use crate::query::access::{Access, IndexAccess, check_target, choose_access};
 use crate::query::request::Nearest;
 use crate::query::snapshot::Snapshot;
 use crate::query::target::{Target, resolve};
@@ -41,6 +41,7 @@ pub(crate) struct NearestPlan {
 impl NearestPlan {
     /// Decides how to search `snapshot`. `filtered`: whether a filter is applied before the search.
     pub fn new(snapshot: &Snapshot, nearest: &Nearest, k: usize, filtered: bool) -> Result<Self> {
+        check_target(nearest.target_recall)?;
         let Target { column_name, column, metric, queries } = resolve(snapshot, nearest)?;
         let range = Range { lower: nearest.lower, upper: nearest.upper };
         let k = k.min(column.row_count() as usize).max(1);
@@ -139,17 +140,16 @@ impl NearestPlan {
     ) -> Result<Vec<Candidate>> {
         let started = Instant::now();
         let index = access.index.open()?;
-        let probe = Probe {
-            candidates: access.candidates,
-            probes_min: self.probes(access, rows),
-            probes_max: access.probes_max,
-            rows,
-        };
+        let matching = rows.map(|rows| rows.len() as f64 / self.column.row_count().max(1) as f64);
+        let probe = Probe { rows, ..access.probe(self.k, matching, index.calibration()) };
         let found = index.search(query, &probe, progress)?;
         if let Some(trace) = trace {
             let detail = format!(
-                "partitions_searched={} rows_scanned={}",
-                found.partitions_searched, found.rows_scanned
+                "partitions_searched={} of={} stopped_early={} rows_scanned={}",
+                found.partitions_searched,
+                index.partitions(),
+                found.stopped_early,
+                found.rows_scanned
             );
             trace.step("probe", detail, found.candidates.len(), started);
         }
@@ -192,15 +192,5 @@ impl NearestPlan {
     fn is_small(&self, rows: &RoaringTreemap) -> bool {
         let vector_bytes = (self.column.dim() * size_of::<f32>()) as u64;
         rows.len() <= (self.k as u64).max(EXACT_BYTES / vector_bytes)
-    }
-
-    /// With a filter, more partitions hold the same number of rows worth comparing.
-    fn probes(&self, access: &IndexAccess, rows: Option<&RoaringTreemap>) -> usize {
-        let Some(rows) = rows else { return access.probes_min };
-        if access.probes_fixed {
-            return access.probes_min;
-        }
-        let share = rows.len() as f64 / self.column.row_count().max(1) as f64;
-        (access.probes_min as f64 / share.clamp(1e-6, 1.0)).ceil() as usize
     }
 }

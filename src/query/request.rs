@@ -56,13 +56,18 @@ pub struct Nearest {
     pub column: Option<String>,
     /// How to measure. Default: as the column's index does; without an index l2, on UInt8 hamming.
     pub metric: Option<Metric>,
-    /// How many partitions are searched at least. Default: 20.
+    /// The share of the true nearest rows to be found on average, above 0 and at most 1: partitions are
+    /// searched, each query for itself, until more are unlikely to matter. With `probes_min` and `probes_max`
+    /// as bounds, if they are given. Default: [`DEFAULT_TARGET_RECALL`], unless one of those two is given.
+    pub target_recall: Option<f64>,
+    /// How many partitions are searched at least. Default without a target: 20.
     pub probes_min: Option<usize>,
-    /// How many partitions are searched at most while too few rows have been found. Default: as many
-    /// as `probes_min` without a filter, all of them with one, so that a filter never loses rows.
+    /// How many partitions are searched at most: with a target, and without one while too few rows have been
+    /// found. Default: all of them with a target or a filter, so that a filter never loses rows, else as many
+    /// as `probes_min`.
     pub probes_max: Option<usize>,
-    /// Candidates per result whose distance is recomputed from the stored vectors. Default: enough
-    /// for exact distances; 0 returns the estimates of the index as they are.
+    /// Candidates per result whose distance is recomputed from the stored vectors. Default: as many as the
+    /// target needs (without one, as many as 0.99 needs); 0 returns the estimates of the index as they are.
     pub refine_factor: Option<u32>,
     /// Only rows at this distance or farther.
     pub lower: Option<f32>,
@@ -77,7 +82,10 @@ pub struct Nearest {
     pub postfilter: bool,
 }
 
-/// Partitions searched when the caller does not say.
+/// The share of the true nearest rows that a search finds when the caller does not say.
+pub const DEFAULT_TARGET_RECALL: f64 = 0.95;
+
+/// Partitions searched when the caller bounds them without a target.
 pub const DEFAULT_PROBES: usize = 20;
 
 /// Rows returned by a vector search when the caller does not say.

@@ -23,11 +23,13 @@ pub struct RecallOptions {
     pub probes: Option<usize>,
     /// Candidates reranked per neighbour. Default: as in a query that does not say.
     pub refine_factor: Option<u32>,
+    /// The recall that queries ask for, instead of `probes`. Default: as in a query that does not say.
+    pub target_recall: Option<f64>,
 }
 
 impl Default for RecallOptions {
     fn default() -> Self {
-        Self { k: 10, sample: 200, probes: None, refine_factor: None }
+        Self { k: 10, sample: 200, probes: None, refine_factor: None, target_recall: None }
     }
 }
 
@@ -62,6 +64,10 @@ impl Table {
             if value == 0 {
                 return Err(Error::invalid(name, value, "it must be a positive whole number"));
             }
+        }
+        if let (Some(target), Some(probes)) = (options.target_recall, options.probes) {
+            let expected = format!("nprobes, which is {probes}, decides that already: give one of the two");
+            return Err(Error::invalid("targetRecall", target, expected));
         }
         let snapshot = self.snapshot()?;
         let column = column_name(snapshot.version().schema(), column);
@@ -115,6 +121,7 @@ fn compare(
             column: Some(column.to_owned()),
             probes_min: options.probes,
             refine_factor: options.refine_factor,
+            target_recall: options.target_recall,
             ..Nearest::default()
         };
         let without = Nearest { bypass_index: true, ..with_index.clone() };

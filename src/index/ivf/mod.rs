@@ -3,18 +3,24 @@
 //! Rows are filed by their nearest centroid, and a query looks only into the partitions whose centroids are
 //! near it. `space` turns stored vectors into points, `train` finds the centroids, `assign` streams the
 //! column past them, `runs` sorts what comes of it by partition, `file` is the file it ends up in, `probe`
-//! is the way back.
+//! is the way back. `reach` says when to stop on the way; `calibrate` learns from the column's own rows how far
+//! that is, and `calibration` is what it has learned.
 
 mod assign;
+mod calibrate;
+mod calibration;
 mod file;
 mod probe;
+mod reach;
 mod report;
 mod runs;
 mod space;
 mod train;
 
 pub(crate) use assign::{Batch, for_each_batch};
-pub(crate) use file::{FileWriter, Header, IndexFile, Sections};
+pub(crate) use calibrate::{Calibrated, ScanPartition, calibrate};
+pub use calibration::{Calibration, Effort};
+pub(crate) use file::{FileWriter, Header, IndexFile, Sections, UnsealedFile};
 pub(crate) use probe::{Ranked, Ranking, probe};
 pub(crate) use report::{Stopwatch, report};
 pub(crate) use runs::{Runs, SortedRuns};

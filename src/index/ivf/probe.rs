@@ -1,5 +1,6 @@
 //! Which partitions a query looks into, and in which order.
 
+use super::reach::{Reach, Scale};
 use crate::distance::{Metric, Query, Vectors};
 use crate::error::Result;
 use crate::index::{Found, Probe, TopK};
@@ -16,6 +17,7 @@ pub(crate) struct Ranked {
 pub(crate) struct Ranking {
     ranked: Vec<Ranked>,
     sorted: usize,
+    scale: Scale,
 }
 
 impl Ranking {
@@ -32,6 +34,7 @@ impl Ranking {
         centroids: &[f32],
         has_rows: impl Fn(usize) -> bool,
     ) -> Self {
+        let scale = Scale::new(metric, query_point, mean);
         let (metric, mean_weight) = if metric == Metric::Dot { (metric, 0.0) } else { (Metric::L2, 1.0) };
         let point: Vec<f64> =
             query_point.iter().zip(mean).map(|(value, mean)| f64::from(value - mean_weight * mean)).collect();
@@ -40,7 +43,12 @@ impl Ranking {
         let ranked = scores.into_iter().enumerate();
         let ranked = ranked.filter(|&(partition, _)| has_rows(partition));
         let ranked = ranked.map(|(partition, score)| Ranked { score, partition }).collect();
-        Self { ranked, sorted: 0 }
+        Self { ranked, sorted: 0, scale }
+    }
+
+    /// How scores and distances compare.
+    pub(crate) fn scale(&self) -> Scale {
+        self.scale
     }
 
     /// How many partitions there are to probe.
@@ -74,9 +82,10 @@ impl Ranking {
     }
 }
 
-/// Probes partitions in order: at least `probes_min`, then on to `probes_max` while there are too few
-/// candidates. `scan` offers a partition's rows to the candidates and returns how many rows it looked at; it is
-/// told the partition that probably follows.
+/// Probes partitions in order: at least `probes_min`, then on to `probes_max` while it is worth it: while
+/// those to come are within reach, or, without an early stop, while there are too few candidates. `scan` offers
+/// a partition's rows to the candidates and returns how many rows it looked at; it is told the partition that
+/// probably follows.
 pub(crate) fn probe(
     ranking: &mut Ranking,
     probe: &Probe<'_>,
@@ -85,15 +94,24 @@ pub(crate) fn probe(
     mut scan: impl FnMut(Ranked, Option<usize>, &mut TopK) -> Result<u64>,
 ) -> Result<Found> {
     let mut top = TopK::new(probe.candidates);
-    let mut found = Found { candidates: Vec::new(), exact, partitions_searched: 0, rows_scanned: 0 };
+    let mut found = Found::nothing(exact);
     let probes_max = probe.probes_max.unwrap_or(usize::MAX).max(probe.probes_min).min(ranking.len());
+    let Some(first) = ranking.get(0, probe.ahead()) else { return Ok(found) };
+    let mut early = probe.early_stop.map(|stop| (stop, Reach::new(ranking.scale(), first.score, stop.k, None)));
     while found.partitions_searched < probes_max {
         let place = found.partitions_searched;
-        if place >= probe.probes_min && top.len() >= probe.candidates {
-            break;
+        let Some(ranked) = ranking.get(place, probe.ahead()) else { break };
+        // The first partition is never out of reach.
+        if place >= probe.probes_min.max(early.is_some().into()) {
+            found.stopped_early = match &mut early {
+                Some((stop, reach)) => reach.of(place, ranked.score, &top) > stop.reach,
+                None => top.len() >= probe.candidates,
+            };
+            if found.stopped_early {
+                break;
+            }
         }
         progress.check()?;
-        let Some(ranked) = ranking.get(place, probe.probes_min) else { break };
         found.rows_scanned += scan(ranked, ranking.after(place), &mut top)?;
         found.partitions_searched += 1;
     }
@@ -104,7 +122,7 @@ pub(crate) fn probe(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::Candidate;
+    use crate::index::{Candidate, EarlyStop};
 
     fn ranking() -> Ranking {
         let centroids = [5.0, 1.0, 4.0, 1.0, 3.0, 2.0];
@@ -131,7 +149,7 @@ mod tests {
 
     /// Probes with one candidate in each of the last two partitions of the order.
     fn searched(candidates: usize, probes_min: usize, probes_max: Option<usize>) -> usize {
-        let settings = Probe { candidates, probes_min, probes_max, rows: None };
+        let settings = Probe { candidates, probes_min, probes_max, ..Probe::default() };
         let scan = |ranked: Ranked, _, top: &mut TopK| {
             if ranked.score >= 16.0 {
                 top.push(Candidate { distance: ranked.score, row_id: 0 });
@@ -139,6 +157,29 @@ mod tests {
             Ok(1)
         };
         probe(&mut ranking(), &settings, false, &Progress::none(), scan).unwrap().partitions_searched
+    }
+
+    /// Probes with an early stop, with one candidate at distance 1 in each partition.
+    fn reached(k: usize, reach: f32, probes_min: usize) -> (usize, bool) {
+        let early_stop = Some(EarlyStop { k, reach, expected: 1 });
+        let settings = Probe { candidates: 10, probes_min, early_stop, ..Probe::default() };
+        let scan = |_: Ranked, _, top: &mut TopK| {
+            top.push(Candidate { distance: 1.0, row_id: 0 });
+            Ok(1)
+        };
+        let found = probe(&mut ranking(), &settings, false, &Progress::none(), scan).unwrap();
+        (found.partitions_searched, found.stopped_early)
+    }
+
+    #[test]
+    fn probing_stops_at_the_first_partition_out_of_reach() {
+        // Scores are 1, 1, 4, 16, 25, so reaches 0, 3 sqrt(3), 30, 24 sqrt(5).
+        assert_eq!(reached(1, 0.0, 0), (2, true));
+        assert_eq!(reached(1, 6.0, 0), (3, true));
+        assert_eq!(reached(1, 6.0, 4), (4, true));
+        assert_eq!(reached(1, f32::MAX, 0), (5, false));
+        assert_eq!(reached(4, 0.0, 0), (4, true));
+        assert_eq!(reached(6, 0.0, 0), (5, false));
     }
 
     #[test]

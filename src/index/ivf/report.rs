@@ -24,13 +24,15 @@ impl Stopwatch {
     }
 }
 
-/// The details of a finished build: settings, seconds a stage, rows used and left out, sizes of partitions.
+/// The details of a finished build: settings, seconds a stage, rows used and left out, sizes of partitions, and
+/// what was measured when it was done.
 pub(crate) fn report(
     settings: Value,
     stopwatch: Stopwatch,
     rows_total: u64,
     sample_rows: usize,
     partition_rows: &[u64],
+    calibration: Value,
 ) -> Value {
     let rows: u64 = partition_rows.iter().sum();
     let empty = partition_rows.iter().filter(|&&rows| rows == 0).count();
@@ -47,6 +49,7 @@ pub(crate) fn report(
             "smallest": partition_rows.iter().min(),
             "largest": partition_rows.iter().max(),
         },
+        "calibration": calibration,
         "warning": advice(partition_rows.len(), empty),
     })
 }
@@ -69,7 +72,7 @@ mod tests {
     #[test]
     fn many_empty_partitions_are_worth_a_word() {
         let warning = |rows: &[u64]| {
-            report(Value::Null, Stopwatch::start(), 10, 1, rows)["warning"].as_str().map(str::to_owned)
+            report(Value::Null, Stopwatch::start(), 10, 1, rows, Value::Null)["warning"].as_str().map(str::to_owned)
         };
 
         assert_eq!(

@@ -167,7 +167,7 @@ pub(crate) fn keep_usable(points: &mut Vec<f32>, dim: usize, usable: &[bool]) {
 }
 
 /// `wanted` of the numbers `0..rows`, ascending, one from each of as many equal stretches.
-fn sample_offsets(rows: u64, wanted: usize, seed: u64) -> Vec<u64> {
+pub(super) fn sample_offsets(rows: u64, wanted: usize, seed: u64) -> Vec<u64> {
     let wanted = (wanted as u64).min(rows);
     let mut random = StdRng::seed_from_u64(seed);
     let start = |i: u64| (u128::from(i) * u128::from(rows) / u128::from(wanted)) as u64;

@@ -18,9 +18,8 @@ use super::encode::Record;
 use crate::distance::Metric;
 use crate::error::Result;
 use crate::index::VectorColumn;
-use crate::index::ivf::{FileWriter, Header, Partitioning, Sections, SortedRuns};
+use crate::index::ivf::{FileWriter, Header, Partitioning, Sections, SortedRuns, UnsealedFile};
 use crate::progress::Progress;
-use crate::storage::FileEntry;
 
 /// Starts with a byte that is no text and ends with a line end, so that damage by text tools shows.
 pub(super) const MAGIC: [u8; 8] = *b"\x89IVFFL\r\n";
@@ -39,16 +38,15 @@ pub(super) fn extent_bytes(header: &Header, rows: u64) -> Option<u64> {
     vectors_bytes(vector_bytes, rows)?.checked_add(ids).filter(|_| no_codes)
 }
 
-/// Writes the file and makes it durable.
+/// Writes all of the file but its calibration.
 pub(super) fn write(
     path: &Path,
-    name: String,
     partitioning: &Partitioning,
     column: &VectorColumn,
     metric: Metric,
     encoded: &mut SortedRuns,
     progress: &Progress,
-) -> Result<FileEntry> {
+) -> Result<UnsealedFile> {
     let header = Header {
         magic: MAGIC,
         metric: Header::metric_code(metric),
@@ -66,9 +64,9 @@ pub(super) fn write(
         progress.step("write", partition as u64, partitions as u64)?;
         write_extent(&mut file, vector_bytes, encoded, partition, progress)?;
     }
-    let entry = file.finish(&sections, name)?;
+    let file = file.complete(&sections)?;
     progress.step("write", partitions as u64, partitions as u64)?;
-    Ok(entry)
+    Ok(file)
 }
 
 fn write_extent(

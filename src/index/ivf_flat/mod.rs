@@ -12,7 +12,7 @@ use std::path::Path;
 use super::VectorColumn;
 use super::build::{Built, relative_path};
 use super::config::IvfFlatConfig;
-use super::ivf::{PartitionOptions, Space, Stopwatch, report, train};
+use super::ivf::{PartitionOptions, Space, Stopwatch, calibrate, report, train};
 use crate::error::Result;
 use crate::progress::Progress;
 
@@ -44,9 +44,14 @@ pub(crate) fn build(
     let mut encoded = encode::encode(&partitioning, column, &space, folder, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
-    let name = relative_path(folder, FILE_NAME);
-    let entry = file::write(&path, name, &partitioning, column, config.metric, &mut encoded, progress)?;
+    let file = file::write(&path, &partitioning, column, config.metric, &mut encoded, progress)?;
     stopwatch.lap("write");
+    let index = IvfFlat::open(&path, file.bytes())?;
+    let (calibration, measured) = calibrate(&index, column, &space, config.seed, progress)?;
+    drop(index);
+    stopwatch.lap("calibrate");
+    let entry = file.seal(calibration.as_ref(), relative_path(folder, FILE_NAME))?;
+    stopwatch.lap("sync");
 
     let rows = encoded.rows();
     Ok(Built {
@@ -60,6 +65,7 @@ pub(crate) fn build(
             column.row_count(),
             sample.len() / space.dim(),
             rows,
+            measured,
         ),
     })
 }

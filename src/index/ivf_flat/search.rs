@@ -7,7 +7,7 @@ use roaring::RoaringTreemap;
 use super::file;
 use crate::distance::{Metric, Query, Vectors};
 use crate::error::{Error, Result};
-use crate::index::ivf::{IndexFile, Ranked, Ranking, Space, probe};
+use crate::index::ivf::{Calibrated, IndexFile, Ranked, Ranking, ScanPartition, Space, probe};
 use crate::index::{Candidate, ElementKind, Found, Probe, TopK};
 use crate::progress::Progress;
 
@@ -42,14 +42,18 @@ impl IvfFlat {
 
     /// See [`crate::index::VectorIndex::search`].
     pub(crate) fn search(&self, query: &Query, settings: &Probe<'_>, progress: &Progress) -> Result<Found> {
-        let Some(point) = self.space.query_point(query) else { return Ok(Found::nothing(true)) };
-        let directory = self.file.directory();
-        let has_rows = |partition: usize| directory[partition].rows > 0;
-        let mut ranking =
-            Ranking::new(self.metric(), &point, self.file.mean(), self.file.centroids(), has_rows);
+        let Some(mut ranking) = self.ranking(query) else { return Ok(Found::nothing(true)) };
         probe(&mut ranking, settings, true, progress, |ranked, _, top| {
             self.scan(ranked, query, settings.rows, top)
         })
+    }
+
+    /// The order of the partitions; `None` if nothing can be near the query.
+    fn ranking(&self, query: &Query) -> Option<Ranking> {
+        let point = self.space.query_point(query)?;
+        let directory = self.file.directory();
+        let has_rows = |partition: usize| directory[partition].rows > 0;
+        Some(Ranking::new(self.metric(), &point, self.file.mean(), self.file.centroids(), has_rows))
     }
 
     /// Offers the rows of a partition to `top`; returns how many there are.
@@ -77,7 +81,7 @@ impl IvfFlat {
         Ok(rows as u64)
     }
 
-    /// The vectors and the row ids of a partition.
+    /// The vectors and the row ids of a partition with so many rows.
     fn extent(&self, partition: usize, rows: usize) -> Result<(Vectors<'_>, &[u64])> {
         let bytes = rows * self.space.vector_dim * self.element.bytes();
         let extent = self.file.extent(partition)?;
@@ -91,5 +95,29 @@ impl IvfFlat {
             ElementKind::I8 => Vectors::I8(bytemuck::cast_slice(vectors)),
         };
         Ok((vectors, bytemuck::cast_slice(&extent[ids_at..ids_at + rows * size_of::<u64>()])))
+    }
+}
+
+impl Calibrated for IvfFlat {
+    fn file(&self) -> &IndexFile {
+        &self.file
+    }
+
+    fn row_ids(&self, partition: usize) -> Result<&[u64]> {
+        let rows = self.file.directory()[partition].rows as usize;
+        Ok(self.extent(partition, rows)?.1)
+    }
+
+    fn code_bytes(&self) -> Option<usize> {
+        None
+    }
+
+    fn visit(
+        &self,
+        query: &Query,
+        each: &mut dyn FnMut(&mut Ranking, &mut ScanPartition<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let Some(mut ranking) = self.ranking(query) else { return Ok(()) };
+        each(&mut ranking, &mut |ranked, _, top| self.scan(ranked, query, None, top))
     }
 }

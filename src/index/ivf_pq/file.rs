@@ -31,9 +31,8 @@ use super::train::Trained;
 use crate::distance::Metric;
 use crate::error::Result;
 use crate::index::VectorColumn;
-use crate::index::ivf::{FileWriter, Header, Sections, SortedRuns};
+use crate::index::ivf::{FileWriter, Header, Sections, SortedRuns, UnsealedFile};
 use crate::progress::Progress;
-use crate::storage::FileEntry;
 
 /// Starts with a byte that is no text and ends with a line end, so that damage by text tools shows.
 pub(super) const MAGIC: [u8; 8] = *b"\x89IVFPQ\r\n";
@@ -55,16 +54,15 @@ pub(super) fn layout(header: &Header) -> Option<BlockLayout> {
     BlockLayout::new(sub_vectors, u8::try_from(header.bits).ok()?).filter(|_| fits)
 }
 
-/// Writes the file and makes it durable.
+/// Writes all of the file but its calibration.
 pub(super) fn write(
     path: &Path,
-    name: String,
     trained: &Trained,
     column: &VectorColumn,
     metric: Metric,
     encoded: &mut SortedRuns,
     progress: &Progress,
-) -> Result<FileEntry> {
+) -> Result<UnsealedFile> {
     let header = Header {
         magic: MAGIC,
         metric: Header::metric_code(metric),
@@ -87,9 +85,9 @@ pub(super) fn write(
         progress.step("write", partition as u64, partitions as u64)?;
         write_extent(&mut file, trained.layout, encoded, partition, progress)?;
     }
-    let entry = file.finish(&sections, name)?;
+    let file = file.complete(&sections)?;
     progress.step("write", partitions as u64, partitions as u64)?;
-    Ok(entry)
+    Ok(file)
 }
 
 fn write_extent(

@@ -17,7 +17,7 @@ use std::path::Path;
 use super::VectorColumn;
 use super::build::{Built, relative_path};
 use super::config::IvfPqConfig;
-use super::ivf::{Space, Stopwatch, report};
+use super::ivf::{Space, Stopwatch, calibrate, report};
 use crate::error::Result;
 use crate::progress::Progress;
 
@@ -41,9 +41,14 @@ pub(crate) fn build(
     let mut encoded = encode::encode(&trained, column, &space, folder, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
-    let name = relative_path(folder, FILE_NAME);
-    let entry = file::write(&path, name, &trained, column, config.metric, &mut encoded, progress)?;
+    let file = file::write(&path, &trained, column, config.metric, &mut encoded, progress)?;
     stopwatch.lap("write");
+    let index = IvfPq::open(&path, file.bytes())?;
+    let (calibration, measured) = calibrate(&index, column, &space, config.seed, progress)?;
+    drop(index);
+    stopwatch.lap("calibrate");
+    let entry = file.seal(calibration.as_ref(), relative_path(folder, FILE_NAME))?;
+    stopwatch.lap("sync");
 
     let rows = encoded.rows();
     let settings = config.settings(rows.len(), sub_vectors);
@@ -52,6 +57,6 @@ pub(crate) fn build(
         metric: config.metric,
         rows: rows.iter().sum(),
         files: vec![entry],
-        details: report(settings, stopwatch, column.row_count(), trained.sample_rows, rows),
+        details: report(settings, stopwatch, column.row_count(), trained.sample_rows, rows, measured),
     })
 }

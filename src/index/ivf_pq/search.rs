@@ -10,7 +10,7 @@ use super::file;
 use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable, prefetch};
 use crate::distance::{Metric, Query};
 use crate::error::{Error, Result};
-use crate::index::ivf::{IndexFile, Ranked, Ranking, Space, probe};
+use crate::index::ivf::{Calibrated, IndexFile, Ranked, Ranking, ScanPartition, Space, probe};
 use crate::index::{Candidate, Found, Probe, TopK};
 use crate::progress::Progress;
 
@@ -47,23 +47,10 @@ impl IvfPq {
 
     /// See [`crate::index::VectorIndex::search`].
     pub(crate) fn search(&self, query: &Query, settings: &Probe<'_>, progress: &Progress) -> Result<Found> {
-        let Some(point) = self.space.query_point(query) else { return Ok(Found::nothing(false)) };
-        let directory = self.file.directory();
-        let (mean, centroids) = (self.file.mean(), self.file.centroids());
-        let has_rows = |partition: usize| directory[partition].rows > 0;
-        let mut ranking = Ranking::new(self.metric(), &point, mean, centroids, has_rows);
-        let Some(first) = ranking.get(0, settings.probes_min) else { return Ok(Found::nothing(false)) };
-
-        let terms = QueryTerms::new(self.metric(), point, mean, self.centroid(first.partition));
-        let mut products = vec![0.0; self.layout.sub_vectors * self.layout.codewords()];
-        self.codebook.inner_products(&terms.table_point, &mut products);
-        let scan =
-            Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows: settings.rows };
-        let mut found = probe(&mut ranking, settings, false, progress, |ranked, next, top| {
-            if let Some(next) = next {
-                prefetch(self.file.unchecked_extent(next));
-            }
-            scan.partition(ranked, top)
+        let mut found = Found::nothing(false);
+        self.visit_with(query, settings.ahead(), settings.rows, &mut |ranking, scan| {
+            found = probe(ranking, settings, false, progress, scan)?;
+            Ok(())
         })?;
         if self.metric() != Metric::Dot {
             // An estimate may fall below what a distance can be.
@@ -75,9 +62,62 @@ impl IvfPq {
         Ok(found)
     }
 
+    /// Ranks the partitions for a query, `ahead` of them at once, and hands the ranking to `each` with the way
+    /// to scan one. A query that nothing can be near is not handed on.
+    fn visit_with(
+        &self,
+        query: &Query,
+        ahead: usize,
+        rows: Option<&RoaringTreemap>,
+        each: &mut dyn FnMut(&mut Ranking, &mut ScanPartition<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let Some(point) = self.space.query_point(query) else { return Ok(()) };
+        let directory = self.file.directory();
+        let (mean, centroids) = (self.file.mean(), self.file.centroids());
+        let has_rows = |partition: usize| directory[partition].rows > 0;
+        let mut ranking = Ranking::new(self.metric(), &point, mean, centroids, has_rows);
+        let Some(first) = ranking.get(0, ahead) else { return Ok(()) };
+
+        let terms = QueryTerms::new(self.metric(), point, mean, self.centroid(first.partition));
+        let mut products = vec![0.0; self.layout.sub_vectors * self.layout.codewords()];
+        self.codebook.inner_products(&terms.table_point, &mut products);
+        let scan = Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows };
+        each(&mut ranking, &mut |ranked, next, top| {
+            if let Some(next) = next {
+                prefetch(self.file.unchecked_extent(next));
+            }
+            scan.partition(ranked, top)
+        })
+    }
+
     fn centroid(&self, partition: usize) -> &[f32] {
         let dim = self.space.dim();
         &self.file.centroids()[partition * dim..(partition + 1) * dim]
+    }
+}
+
+impl Calibrated for IvfPq {
+    fn file(&self) -> &IndexFile {
+        &self.file
+    }
+
+    fn row_ids(&self, partition: usize) -> Result<&[u64]> {
+        let rows = self.file.directory()[partition].rows as usize;
+        let extent = self.file.extent(partition)?;
+        let row_ids = &extent[self.layout.blocks(rows) * self.layout.bytes()..];
+        Ok(bytemuck::cast_slice(&row_ids[..rows * size_of::<u64>()]))
+    }
+
+    fn code_bytes(&self) -> Option<usize> {
+        Some(self.layout.bytes() / BLOCK_ROWS)
+    }
+
+    fn visit(
+        &self,
+        query: &Query,
+        each: &mut dyn FnMut(&mut Ranking, &mut ScanPartition<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.visit_with(query, usize::MAX, None, each)
     }
 }
 

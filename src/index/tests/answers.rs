@@ -51,7 +51,7 @@ fn few_probes_find_nearly_all_neighbours_of_clustered_rows() {
             let config = pq(metric, 40, sub_vectors, bits);
             let Indexed { index, .. } =
                 table.build(&config, &format!("{metric}{bits}"), &Progress::none()).unwrap();
-            let probe = Probe { candidates: 100, probes_min: 8, probes_max: Some(8), rows: None };
+            let probe = Probe { candidates: 100, probes_min: 8, probes_max: Some(8), ..Probe::default() };
             let (mut found, mut wanted) = (0, 0);
             for query in queries(metric, &values, dim) {
                 let near = reranked(&table, &index, &query, &probe, 10);
@@ -133,7 +133,7 @@ fn identical_rows_few_rows_and_rows_on_a_line_are_indexed() {
         let rows = values.len() / dim;
         let query = Query::new(config.metric(), &values[..dim]);
 
-        let probe = Probe { candidates: 10, probes_min: 30, probes_max: None, rows: None };
+        let probe = Probe { candidates: 10, probes_min: 30, probes_max: None, ..Probe::default() };
         assert_eq!(reranked(&table, &index, &query, &probe, 10).len(), rows.min(10), "{what}");
         let all = reranked(&table, &index, &query, &everything(rows), 10);
         assert_eq!(all, table.exact(&query, 10), "{what}");
@@ -157,7 +157,7 @@ fn only_rows_of_the_set_are_found_and_probing_goes_on_until_there_are_enough() {
     );
     for config in [pq(Metric::L2, 30, 4, 8), ivf_flat(Metric::L2, 30)] {
         let Indexed { index, .. } = table.build(&config, config.kind(), &Progress::none()).unwrap();
-        let probe = Probe { candidates: 21, probes_min: 2, probes_max: None, rows: Some(&rows) };
+        let probe = Probe { candidates: 21, probes_min: 2, rows: Some(&rows), ..Probe::default() };
 
         assert_eq!(&reranked(&table, &index, &query, &probe, 15), expected.as_ref().unwrap());
         let limited = Probe { probes_max: Some(2), ..probe };

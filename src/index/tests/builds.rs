@@ -43,10 +43,12 @@ fn the_same_seed_gives_the_same_file_on_any_number_of_threads() {
 
 #[test]
 fn a_flipped_byte_is_noticed_at_opening_or_by_verify() {
-    let values = clustered(300, 8, 6);
-    let table = Table::new(column(ElementKind::F32, &values, 8));
-    for config in [pq(Metric::L2, 3, 4, 4), ivf_flat(Metric::L2, 3)] {
+    // Enough rows for a calibration.
+    let values = clustered(1100, 4, 6);
+    let table = Table::new(column(ElementKind::F32, &values, 4));
+    for config in [pq(Metric::L2, 3, 2, 4), ivf_flat(Metric::L2, 3)] {
         let Indexed { built, index, path } = table.build(&config, config.kind(), &Progress::none()).unwrap();
+        assert!(index.calibration().is_some());
         index.verify().unwrap();
         built.files[0].verify(table.folder.path()).unwrap();
         let bytes = fs::read(&path).unwrap();
@@ -76,7 +78,7 @@ fn searching_a_damaged_partition_is_an_error_and_the_others_still_answer() {
     for config in [pq(Metric::L2, 3, 4, 8), ivf_flat(Metric::L2, 3)] {
         let Indexed { built, path, .. } = table.build(&config, config.kind(), &Progress::none()).unwrap();
         let mut bytes = fs::read(&path).unwrap();
-        let extents_at = u64::from_le_bytes(bytes[120..128].try_into().unwrap()) as usize;
+        let extents_at = u64::from_le_bytes(bytes[136..144].try_into().unwrap()) as usize;
         bytes[extents_at] ^= 1;
         fs::remove_file(&path).unwrap();
         fs::write(&path, &bytes).unwrap();
@@ -87,7 +89,7 @@ fn searching_a_damaged_partition_is_an_error_and_the_others_still_answer() {
             index.search(&query, probe, &Progress::none()).map_err(|error| error.code())
         };
         assert_eq!(search(0, &everything(300)).unwrap_err(), "CORRUPTED");
-        let nearest = Probe { candidates: 1, probes_min: 1, probes_max: Some(1), rows: None };
+        let nearest = Probe { candidates: 1, probes_min: 1, probes_max: Some(1), ..Probe::default() };
         let failed = (0..300).filter(|&row| search(row, &nearest).is_err()).count();
         assert!(failed > 0 && failed < 300, "{failed} of 300 failed");
     }
@@ -98,7 +100,7 @@ fn a_cancelled_build_leaves_nothing_behind() {
     let values = clustered(2000, 8, 7);
     let table = Table::new(column(ElementKind::F32, &values, 8));
     for config in [pq(Metric::L2, 20, 4, 8), ivf_flat(Metric::L2, 20)] {
-        let stages = ["sample", "train partitions", "train codebooks", "encode", "write"];
+        let stages = ["sample", "train partitions", "train codebooks", "encode", "write", "calibrate"];
         let without_codebooks = config.kind() == "IVF_FLAT";
         for stop_at in stages.into_iter().filter(|stage| !(without_codebooks && *stage == "train codebooks"))
         {

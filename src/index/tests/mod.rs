@@ -3,6 +3,7 @@
 mod answers;
 mod builds;
 mod exact;
+mod targets;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,7 +70,7 @@ impl Table {
 }
 
 fn everything(candidates: usize) -> Probe<'static> {
-    Probe { candidates, probes_min: usize::MAX, probes_max: None, rows: None }
+    Probe { candidates, probes_min: usize::MAX, probes_max: None, ..Probe::default() }
 }
 
 /// The k nearest rows by way of the index: candidates, then their exact distances.

@@ -13,6 +13,8 @@ pub(super) fn kernel() -> Option<Kernel> {
         nearest: |strips, points, stride, labels| unsafe { nearest(strips, points, stride, labels) },
         // SAFETY: as above.
         products: |strips, point, base, factor, out| unsafe { products(strips, point, base, factor, out) },
+        // SAFETY: as above.
+        scores: |strips, points, out| unsafe { scores(strips, points, out) },
     })
 }
 
@@ -26,6 +28,12 @@ fn nearest(strips: &Strips, points: &[f32], stride: usize, labels: &mut [u32]) {
 fn products(strips: &Strips, point: &[f32], base: f32, factor: f32, out: &mut [f32]) {
     // SAFETY: as above.
     unsafe { lanes::products::<__m512>(strips, point, base, factor, out) }
+}
+
+#[target_feature(enable = "avx512f")]
+fn scores(strips: &Strips, points: &[f32], out: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { lanes::scores::<__m512, 8, 2>(strips, points, out) }
 }
 
 impl Lanes for __m512 {

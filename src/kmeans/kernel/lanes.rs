@@ -151,11 +151,29 @@ unsafe fn scan<V: Lanes, const ROWS: usize, const VECTORS: usize>(
     vector: usize,
     smallest: &mut [Smallest<V>; ROWS],
 ) {
+    // SAFETY: the caller's promises are those of `tile`.
+    unsafe {
+        let scores = tile::<V, ROWS, VECTORS>(strips, rows, vector);
+        for (smallest, scores) in smallest.iter_mut().zip(scores) {
+            for (i, score) in scores.into_iter().enumerate() {
+                smallest.meet(score, V::splat(((vector + i) * V::WIDTH) as f32));
+            }
+        }
+    }
+}
+
+/// The scores of a tile's rows and the columns of `VECTORS` vectors, from number `vector` on.
+#[inline(always)]
+unsafe fn tile<V: Lanes, const ROWS: usize, const VECTORS: usize>(
+    strips: &Strips,
+    rows: &[*const f32; ROWS],
+    vector: usize,
+) -> [[V; VECTORS]; ROWS] {
     // SAFETY: the caller passes rows of `strips.dim` values and vectors that exist.
     unsafe {
-        let column = |i: usize| (vector + i) * V::WIDTH;
         let values: [*const f32; VECTORS] = std::array::from_fn(|i| strips.column(vector + i, V::WIDTH));
-        let biases: [V; VECTORS] = std::array::from_fn(|i| V::load(strips.biases.as_ptr().add(column(i))));
+        let biases: [V; VECTORS] =
+            std::array::from_fn(|i| V::load(strips.biases.as_ptr().add((vector + i) * V::WIDTH)));
         let mut scores = [biases; ROWS];
         for d in 0..strips.dim {
             let centroids: [V; VECTORS] = std::array::from_fn(|i| V::load(values[i].add(d * STRIP)));
@@ -166,10 +184,64 @@ unsafe fn scan<V: Lanes, const ROWS: usize, const VECTORS: usize>(
                 }
             }
         }
-        for (smallest, scores) in smallest.iter_mut().zip(scores) {
-            for (i, score) in scores.into_iter().enumerate() {
-                smallest.meet(score, V::splat(column(i) as f32));
+        scores
+    }
+}
+
+/// Writes the score of each row of `points` and each column, rows x [`Strips::columns`].
+///
+/// # Safety
+/// The CPU must have the instructions of `V`.
+#[inline(always)]
+pub(super) unsafe fn scores<V: Lanes, const ROWS: usize, const VECTORS: usize>(
+    strips: &Strips,
+    points: &[f32],
+    out: &mut [f32],
+) {
+    let rows = points.len() / strips.dim;
+    assert_eq!((points.len(), out.len()), (rows * strips.dim, rows * strips.columns()));
+    let whole = rows / ROWS * ROWS;
+    // SAFETY: rows and room for their scores were counted; the caller vouches for the instructions.
+    unsafe {
+        let (points, out) = (points.as_ptr(), out.as_mut_ptr());
+        for row in (0..whole).step_by(ROWS) {
+            let (points, out) = (points.add(row * strips.dim), out.add(row * strips.columns()));
+            scores_of::<V, ROWS, VECTORS>(strips, points, out);
+        }
+        for row in whole..rows {
+            let (points, out) = (points.add(row * strips.dim), out.add(row * strips.columns()));
+            scores_of::<V, 1, VECTORS>(strips, points, out);
+        }
+    }
+}
+
+/// The part of [`scores`] for `ROWS` rows.
+#[inline(always)]
+unsafe fn scores_of<V: Lanes, const ROWS: usize, const VECTORS: usize>(
+    strips: &Strips,
+    points: *const f32,
+    out: *mut f32,
+) {
+    let vectors = strips.columns() / V::WIDTH;
+    let mut vector = 0;
+    // SAFETY: the caller passes readable rows and room for their scores; the vectors exist.
+    unsafe {
+        let rows: [*const f32; ROWS] = std::array::from_fn(|row| points.add(row * strips.dim));
+        while vector + VECTORS <= vectors {
+            let scores = tile::<V, ROWS, VECTORS>(strips, &rows, vector);
+            for (row, scores) in scores.into_iter().enumerate() {
+                for (i, score) in scores.into_iter().enumerate() {
+                    score.store(out.add(row * strips.columns() + (vector + i) * V::WIDTH));
+                }
             }
+            vector += VECTORS;
+        }
+        while vector < vectors {
+            let scores = tile::<V, ROWS, 1>(strips, &rows, vector);
+            for (row, [score]) in scores.into_iter().enumerate() {
+                score.store(out.add(row * strips.columns() + vector * V::WIDTH));
+            }
+            vector += 1;
         }
     }
 }

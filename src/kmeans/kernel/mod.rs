@@ -44,6 +44,11 @@ impl Strips {
         strips
     }
 
+    /// How many columns there are, those that only fill the last strip included.
+    pub(super) fn columns(&self) -> usize {
+        self.biases.len()
+    }
+
     /// Panics unless `points` has `dim` values at every `stride` for each label.
     fn check(&self, points: &[f32], stride: usize, labels: &[u32]) {
         assert!(stride >= self.dim);
@@ -62,6 +67,9 @@ pub(super) struct Kernel {
     pub(super) nearest: fn(&Strips, &[f32], usize, &mut [u32]),
     /// `(strips, point, base, factor, out)`: `base + factor * (point . column)` for each column.
     pub(super) products: fn(&Strips, &[f32], f32, f32, &mut [f32]),
+    /// `(strips, points, out)`: the score of each row and each column, those that only fill the last strip
+    /// included; rows x [`Strips::columns`].
+    pub(super) scores: fn(&Strips, &[f32], &mut [f32]),
 }
 
 /// The fastest kernel this CPU can run, chosen once per process.
@@ -148,6 +156,26 @@ mod tests {
                 let mut products = vec![f32::NAN; expected.len()];
                 (kernel.products)(&strips, point, 3.0, 0.5, &mut products);
                 prop_assert_eq!(&products, &expected, "{}", kernel.name);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn every_kernel_agrees_with_scalar_scores((dim, _, points, centroids, biases) in whole_numbers()) {
+            let strips = Strips::new(&centroids, &biases, dim);
+            let (points, _) = points.split_at(points.len() / dim * dim);
+            for kernel in supported() {
+                let mut scores = vec![f32::NAN; points.len() / dim * strips.columns()];
+                (kernel.scores)(&strips, points, &mut scores);
+                for (point, scores) in points.chunks_exact(dim).zip(scores.chunks_exact(strips.columns())) {
+                    for (column, bias) in biases.iter().enumerate() {
+                        let expected = bias - product(point, &centroids[column * dim..][..dim]);
+                        prop_assert_eq!(scores[column], expected, "{}", kernel.name);
+                    }
+                }
             }
         }
     }

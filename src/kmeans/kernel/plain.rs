@@ -4,7 +4,7 @@ use super::lanes::{self, Lanes};
 use super::{Kernel, Strips};
 
 /// The kernel that runs everywhere.
-pub(super) const KERNEL: Kernel = Kernel { name: "plain", nearest, products };
+pub(super) const KERNEL: Kernel = Kernel { name: "plain", nearest, products, scores };
 
 /// As many as fit the registers beside six rows: aarch64 has 32 of them, SSE2 has 16.
 const VECTORS: usize = if cfg!(target_arch = "aarch64") { 4 } else { 2 };
@@ -17,6 +17,11 @@ fn nearest(strips: &Strips, points: &[f32], stride: usize, labels: &mut [u32]) {
 fn products(strips: &Strips, point: &[f32], base: f32, factor: f32, out: &mut [f32]) {
     // SAFETY: as above.
     unsafe { lanes::products::<Four>(strips, point, base, factor, out) }
+}
+
+fn scores(strips: &Strips, points: &[f32], out: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { lanes::scores::<Four, 6, VECTORS>(strips, points, out) }
 }
 
 #[derive(Clone, Copy)]

@@ -2,10 +2,10 @@
 //! reads, and one extent per partition.
 //!
 //! ```text
-//!  0          4096                                                     extents.offset         file_bytes
-//!  +----------+--------+-----------+----------+-----------+--------------+--------+--------+-----+
-//!  | header   | mean   | centroids | codebook | directory | extent 0     | extent 1 ...          |
-//!  +----------+--------+-----------+----------+-----------+--------------+--------+--------+-----+
+//!  0        4096                                                   extents.offset         file_bytes
+//!  +--------+------+-----------+----------+-----------+-------------+----------+----------+-----+
+//!  | header | mean | centroids | codebook | directory | calibration | extent 0 | extent 1 ...   |
+//!  +--------+------+-----------+----------+-----------+-------------+----------+----------+-----+
 //! ```
 //!
 //! Everything is little-endian and read in place. Each section and each extent starts at a multiple of
@@ -29,10 +29,11 @@
 //!    72  centroids    offset u64, bytes u64    f32: partitions x point dimensions, the mean removed
 //!    88  codebook     offset u64, bytes u64    f32: sub_vectors x 2^bits x (dim / sub_vectors), or nothing
 //!   104  directory    offset u64, bytes u64    an entry for each partition
-//!   120  extents      offset u64, bytes u64
-//!   136  sections_crc u32       CRC-32C of bytes 4096 .. extents.offset
-//!   140  reserved     u32       0
-//!   144  zeros
+//!   120  calibration  offset u64, bytes u64    its entries, at most a page of them, or nothing
+//!   136  extents      offset u64, bytes u64
+//!   152  sections_crc u32       CRC-32C of bytes 4096 .. extents.offset
+//!   156  reserved     u32       0
+//!   160  zeros
 //!  4092  header_crc   u32       CRC-32C of bytes 0 .. 4092
 //! ```
 //!
@@ -43,6 +44,18 @@
 //!     8  rows         u64
 //!    16  crc          u32       CRC-32C of the extent and of the zeros up to the next
 //!    20  reserved     u32       0
+//! ```
+//!
+//! A calibration entry; in the order of k, then of targets. The calibration has a page to itself, also when
+//! it is empty, so that it can be measured with the extents in their places:
+//!
+//! ```text
+//!     0  k            u32       neighbours wanted
+//!     4  candidates   u32       whose distances are computed from the stored vectors; at least k
+//!     8  target       f32       the share of the neighbours to be found, between 0 and 1
+//!    12  recall       f32       the share that was found
+//!    16  reach        f32       partitions beyond it are not searched: see `reach.rs`
+//!    20  probes       f32       partitions searched on average
 //! ```
 //!
 //! Point dimensions are the column's dimensions, or eight times as many for hamming, where a point has one
@@ -59,7 +72,7 @@ use crate::distance::Metric;
 use crate::index::ElementKind;
 
 pub(crate) use reader::IndexFile;
-pub(crate) use writer::FileWriter;
+pub(crate) use writer::{FileWriter, UnsealedFile};
 
 /// Sections and extents start at multiples of this.
 pub(crate) const PAGE: usize = 4096;
@@ -89,6 +102,7 @@ pub(crate) struct Header {
     pub(crate) centroids: Section,
     pub(crate) codebook: Section,
     pub(crate) directory: Section,
+    pub(crate) calibration: Section,
     pub(crate) extents: Section,
     pub(crate) sections_crc: u32,
     pub(crate) reserved: u32,
@@ -113,11 +127,11 @@ pub(crate) struct DirectoryEntry {
 }
 
 // The pictures above are a promise to files already on disk.
-const _: () = assert!(size_of::<Header>() == 144);
+const _: () = assert!(size_of::<Header>() == 160);
 const _: () = assert!(std::mem::offset_of!(Header, rows) == 40);
 const _: () = assert!(std::mem::offset_of!(Header, mean) == 56);
-const _: () = assert!(std::mem::offset_of!(Header, extents) == 120);
-const _: () = assert!(std::mem::offset_of!(Header, sections_crc) == 136);
+const _: () = assert!(std::mem::offset_of!(Header, extents) == 136);
+const _: () = assert!(std::mem::offset_of!(Header, sections_crc) == 152);
 const _: () = assert!(size_of::<DirectoryEntry>() == 24);
 #[cfg(target_endian = "big")]
 compile_error!("index files are read in place and are little-endian");

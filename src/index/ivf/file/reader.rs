@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{DirectoryEntry, HEADER_CRC_AT, Header, PAGE, Section, VERSION, page_aligned};
 use crate::error::{Error, Result};
+use crate::index::ivf::calibration::{Calibration, CalibrationEntry};
 use crate::storage::MappedFile;
 
 /// An index file, mapped and checked: header and sections by checksum when it is opened, each extent by its
@@ -13,6 +14,7 @@ pub(crate) struct IndexFile {
     map: MappedFile,
     path: PathBuf,
     header: Header,
+    calibration: Option<Calibration>,
     /// Which extents have been found to be whole.
     whole: Box<[AtomicBool]>,
 }
@@ -27,14 +29,15 @@ impl IndexFile {
         extent_bytes: impl Fn(&Header, u64) -> Option<u64>,
     ) -> Result<Self> {
         let map = MappedFile::open(path, file_bytes)?;
-        let header = check(map.bytes(), magic, extent_bytes).map_err(|fault| match fault {
+        let checked = check(map.bytes(), magic, extent_bytes);
+        let (header, calibration) = checked.map_err(|fault| match fault {
             Fault::Damaged(reason) => Error::corrupted(path, reason),
             Fault::Newer(found) => {
                 Error::UnsupportedFormat { path: path.to_owned(), found, supported: VERSION }
             }
         })?;
         let whole = (0..header.partitions).map(|_| AtomicBool::new(false)).collect();
-        Ok(Self { map, path: path.to_owned(), header, whole })
+        Ok(Self { map, path: path.to_owned(), header, calibration, whole })
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -54,6 +57,11 @@ impl IndexFile {
     /// Sub-vectors x codewords x dimensions of a sub-vector.
     pub(crate) fn codebook(&self) -> &[f32] {
         bytemuck::cast_slice(self.section(self.header.codebook))
+    }
+
+    /// What was measured when the index was built; `None` if nothing was.
+    pub(crate) fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_ref()
     }
 
     /// An entry for each partition.
@@ -119,7 +127,7 @@ fn check(
     bytes: &[u8],
     magic: [u8; 8],
     extent_bytes: impl Fn(&Header, u64) -> Option<u64>,
-) -> Result<Header, Fault> {
+) -> Result<(Header, Option<Calibration>), Fault> {
     let page = bytes.get(..PAGE).ok_or("the file is shorter than its header")?;
     if page[..8] != magic {
         return Err("it does not start like an index of this kind".into());
@@ -142,7 +150,17 @@ fn check(
         bytemuck::try_cast_slice(directory).map_err(|_| "it is not aligned")?,
         |rows| extent_bytes(&header, rows),
     )?;
-    Ok(header)
+    let calibration = check_calibration(section_bytes(bytes, header.calibration))?;
+    Ok((header, calibration))
+}
+
+fn check_calibration(bytes: &[u8]) -> Result<Option<Calibration>, Fault> {
+    let entries: &[CalibrationEntry] = bytemuck::try_cast_slice(bytes).map_err(|_| "it is not aligned")?;
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let calibration = Calibration::new(entries.to_vec());
+    calibration.map(Some).ok_or_else(|| "its calibration makes no sense".into())
 }
 
 /// Checks that the sections follow each other, have the shapes' sizes, and match their checksum.
@@ -152,24 +170,27 @@ fn check_sections(header: &Header, bytes: &[u8]) -> Result<(), Fault> {
     let codewords = if header.sub_vectors == 0 { Some(0) } else { 1u64.checked_shl(header.bits) };
     let codebook_bytes = codewords.and_then(|codewords| codewords.checked_mul(u64::from(header.dim) * 4));
     let mut offset = PAGE as u64;
-    for (section, expected) in [
-        (header.mean, Some(point_bytes)),
-        (header.centroids, point_bytes.checked_mul(partitions)),
-        (header.codebook, codebook_bytes),
-        (header.directory, Some(partitions * size_of::<DirectoryEntry>() as u64)),
+    let page = PAGE as u64;
+    // The calibration has its page, however little of it is used.
+    for (section, expected, bytes_min) in [
+        (header.mean, Some(point_bytes), 0),
+        (header.centroids, point_bytes.checked_mul(partitions), 0),
+        (header.codebook, codebook_bytes, 0),
+        (header.directory, Some(partitions * size_of::<DirectoryEntry>() as u64), 0),
+        (header.calibration, Some(header.calibration.bytes.min(page)), page),
     ] {
         if section.offset != offset || Some(section.bytes) != expected {
             return Err("its sections do not have the places and sizes that its shapes ask for".into());
         }
-        let end = section.offset.checked_add(section.bytes);
-        offset = end.and_then(|end| end.checked_next_multiple_of(PAGE as u64)).unwrap_or(u64::MAX);
+        let end = section.offset.checked_add(section.bytes.max(bytes_min));
+        offset = end.and_then(|end| end.checked_next_multiple_of(page)).unwrap_or(u64::MAX);
     }
     let end = header.extents.offset;
     if end != offset || end.checked_add(header.extents.bytes) != Some(bytes.len() as u64) {
         return Err("its extents do not reach from the last section to the end of the file".into());
     }
     if crc32c::crc32c(&bytes[PAGE..end as usize]) != header.sections_crc {
-        return Err("the centroids, codebook or directory do not match their checksum".into());
+        return Err("the centroids, codebook, directory or calibration do not match their checksum".into());
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{DirectoryEntry, HEADER_CRC_AT, Header, PAGE, Section, Sections, VERSION, page_aligned};
 use crate::error::{IoContext, Result};
+use crate::index::ivf::calibration::Calibration;
 use crate::storage::FileEntry;
 
 /// Writes an index file: extents as they come, then the pages before them.
@@ -33,6 +34,7 @@ impl FileWriter {
         header.centroids = place(size_of_val(sections.centroids));
         header.codebook = place(size_of_val(sections.codebook));
         header.directory = place(header.partitions as usize * size_of::<DirectoryEntry>());
+        header.calibration = Section { bytes: 0, ..place(PAGE) };
         header.extents = Section { offset, bytes: 0 };
 
         let file = File::create_new(path).at("create", path)?;
@@ -63,9 +65,8 @@ impl FileWriter {
         self.write(&[0; PAGE][..padding as usize])
     }
 
-    /// Writes the header and the sections, and makes the file durable. `name` is the file's path as
-    /// the manifest names it.
-    pub(crate) fn finish(mut self, sections: &Sections<'_>, name: String) -> Result<FileEntry> {
+    /// Writes the header and the sections. The file can be opened then, but is not durable.
+    pub(crate) fn complete(mut self, sections: &Sections<'_>) -> Result<UnsealedFile> {
         self.header.rows = self.directory.iter().map(|entry| entry.rows).sum();
         self.header.file_bytes = self.offset;
         self.header.extents.bytes = self.offset - self.header.extents.offset;
@@ -76,10 +77,50 @@ impl FileWriter {
         let file = self.file.into_inner().map_err(|e| e.into_error()).at("write", &self.path)?;
         // An index whose partitions are all empty ends where its last section does.
         file.set_len(self.offset).at("write", &self.path)?;
-        file.sync_all().at("sync", &self.path)?;
+        Ok(UnsealedFile { path: self.path, file, front, extents_crc: self.extents_crc, header: self.header })
+    }
+}
+
+/// An index file that is whole but for its calibration, and not yet durable.
+pub(crate) struct UnsealedFile {
+    path: PathBuf,
+    file: File,
+    /// Everything before the first extent.
+    front: Vec<u8>,
+    extents_crc: u32,
+    header: Header,
+}
+
+impl UnsealedFile {
+    /// The length of the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.header.file_bytes
+    }
+
+    /// Adds what was measured, and makes the file durable. `name` is the file's path as the manifest names it.
+    ///
+    /// # Panics
+    /// If the calibration is longer than its page.
+    pub(crate) fn seal(mut self, calibration: Option<&Calibration>, name: String) -> Result<FileEntry> {
+        if let Some(calibration) = calibration {
+            let bytes: &[u8] = bytemuck::cast_slice(calibration.entries());
+            assert!(bytes.len() <= PAGE, "a calibration has a page");
+            let start = self.header.calibration.offset as usize;
+            self.front[start..start + bytes.len()].copy_from_slice(bytes);
+            self.header.calibration.bytes = bytes.len() as u64;
+            write_header(&mut self.header, &mut self.front);
+            self.write_page(start)?;
+            self.write_page(0)?;
+        }
+        self.file.sync_all().at("sync", &self.path)?;
         let extents_bytes = self.header.extents.bytes as usize;
-        let crc = crc32c::crc32c_combine(crc32c::crc32c(&front), self.extents_crc, extents_bytes);
-        Ok(FileEntry { path: name, bytes: self.offset, crc32c: crc })
+        let crc = crc32c::crc32c_combine(crc32c::crc32c(&self.front), self.extents_crc, extents_bytes);
+        Ok(FileEntry { path: name, bytes: self.bytes(), crc32c: crc })
+    }
+
+    fn write_page(&mut self, start: usize) -> Result<()> {
+        self.file.seek(SeekFrom::Start(start as u64)).at("seek in", &self.path)?;
+        self.file.write_all(&self.front[start..start + PAGE]).at("write", &self.path)
     }
 }
 
@@ -95,9 +136,14 @@ fn front_pages(header: &mut Header, sections: &Sections<'_>, directory: &[Direct
         let start = section.offset as usize;
         front[start..start + section.bytes as usize].copy_from_slice(bytes);
     }
+    write_header(header, &mut front);
+    front
+}
+
+/// Puts the header before its sections, with the checksums of both.
+fn write_header(header: &mut Header, front: &mut [u8]) {
     header.sections_crc = crc32c::crc32c(&front[PAGE..]);
     front[..size_of::<Header>()].copy_from_slice(bytemuck::bytes_of(header));
     let crc = crc32c::crc32c(&front[..HEADER_CRC_AT]);
     front[HEADER_CRC_AT..PAGE].copy_from_slice(&crc.to_le_bytes());
-    front
 }

@@ -1,7 +1,10 @@
-//! Recall on real data: Fashion-MNIST, 60 000 images of 784 pixels, and 10 000 others to ask about.
+//! Recall on real data: Fashion-MNIST, 60 000 images of 784 pixels, and GloVe, 340 000 words of 100 numbers;
+//! other images and words ask.
+
+mod data;
+mod targets;
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use arrow::array::{FixedSizeListArray, Float32Array, RecordBatch};
@@ -14,36 +17,22 @@ use quiverdb::progress::Progress;
 use quiverdb::storage::files::create_table_folders;
 use quiverdb::storage::{IndexEntry, Limits, Manifest, SegmentWriter, Version};
 
-const FOLDER: &str = "/usr/share/datasets/fashion-mnist";
-const DIM: usize = 784;
+use data::Vectors;
+
 const QUERIES: usize = 200;
 const K: usize = 10;
 
-/// The images of a file in IDX format, rows x 784.
-fn images(name: &str) -> Vec<u8> {
-    let path = Path::new(FOLDER).join(name);
-    assert!(
-        path.exists(),
-        "{} is missing; this test needs Debian's package dataset-fashion-mnist: \
-         run 'apt-get install dataset-fashion-mnist'",
-        path.display()
-    );
-    let gzip = Command::new("gzip").arg("-dc").arg(&path).output().expect("gzip runs");
-    assert!(gzip.status.success(), "gzip cannot read {}", path.display());
-    let header = 16;
-    gzip.stdout[header..].to_vec()
-}
-
-/// The images as a version of a table in `folder`.
-fn table(folder: &Path, pixels: &[u8]) -> Arc<Version> {
+/// Vectors as a version of a table in `folder`.
+fn table(folder: &Path, vectors: &Vectors) -> Arc<Version> {
+    let dim = vectors.dim;
     let item = Arc::new(Field::new("item", DataType::Float32, true));
-    let vector = DataType::FixedSizeList(item.clone(), DIM as i32);
+    let vector = DataType::FixedSizeList(item.clone(), dim as i32);
     let schema = Arc::new(Schema::new(vec![Field::new("vector", vector, true)]));
     create_table_folders(folder).unwrap();
     let mut writer = SegmentWriter::new(folder, schema.clone(), Limits::default());
-    for pixels in pixels.chunks(DIM * 8192) {
-        let values = Float32Array::from_iter_values(pixels.iter().map(|&pixel| f32::from(pixel)));
-        let lists = FixedSizeListArray::new(item.clone(), DIM as i32, Arc::new(values), None);
+    for rows in vectors.values.chunks(dim * 8192) {
+        let values = Float32Array::from(rows.to_vec());
+        let lists = FixedSizeListArray::new(item.clone(), dim as i32, Arc::new(values), None);
         writer.write(&RecordBatch::try_new(schema.clone(), vec![Arc::new(lists)]).unwrap()).unwrap();
     }
     let (segments, files) = writer.finish().unwrap();
@@ -53,14 +42,14 @@ fn table(folder: &Path, pixels: &[u8]) -> Arc<Version> {
     Arc::new(Version::new(folder, manifest, None))
 }
 
-fn index(folder: &Path, column: &VectorColumn, config: IvfPqConfig) -> VectorIndex {
+fn index(folder: &Path, column: &VectorColumn, uuid: &str, config: IvfPqConfig) -> VectorIndex {
     let config = IndexConfig::IvfPq(config);
-    let built = build(&config, column, &folder.join("indexes/one"), &Progress::none()).unwrap();
+    let built = build(&config, column, &folder.join("indexes").join(uuid), &Progress::none()).unwrap();
     let entry = IndexEntry {
         name: "vector_idx".to_owned(),
         column: "vector".to_owned(),
         kind: built.kind.to_owned(),
-        uuid: "one".to_owned(),
+        uuid: uuid.to_owned(),
         metric: built.metric.to_string(),
         row_id_end: column.row_count(),
         rows: built.rows,
@@ -71,13 +60,19 @@ fn index(folder: &Path, column: &VectorColumn, config: IvfPqConfig) -> VectorInd
     VectorIndex::open(folder, &entry).unwrap()
 }
 
-/// The K nearest of the index's candidates.
-fn reranked(column: &VectorColumn, index: &VectorIndex, query: &Query, probe: &Probe<'_>) -> Vec<Candidate> {
+/// The k nearest of the index's candidates.
+fn reranked(
+    column: &VectorColumn,
+    index: &VectorIndex,
+    query: &Query,
+    probe: &Probe<'_>,
+    k: usize,
+) -> Vec<Candidate> {
     let found = index.search(query, probe, &Progress::none()).unwrap();
     let row_ids: Vec<u64> = found.candidates.iter().map(|candidate| candidate.row_id).collect();
     let mut distances = Vec::new();
     column.distances_of(query, &row_ids, &mut distances);
-    let mut top = TopK::new(K);
+    let mut top = TopK::new(k);
     for (row_id, distance) in row_ids.into_iter().zip(distances) {
         top.push(Candidate { distance, row_id });
     }
@@ -87,9 +82,9 @@ fn reranked(column: &VectorColumn, index: &VectorIndex, query: &Query, probe: &P
 #[test]
 fn twenty_of_256_partitions_and_100_reranked_rows_find_99_of_100_neighbours() {
     let folder = tempfile::tempdir().unwrap();
-    let version = table(folder.path(), &images("train-images-idx3-ubyte.gz"));
+    let version = table(folder.path(), &data::images("train-images-idx3-ubyte.gz"));
     let column = VectorColumn::open(&version, "vector").unwrap();
-    assert_eq!((column.row_count(), column.dim()), (60_000, DIM));
+    assert_eq!((column.row_count(), column.dim()), (60_000, 784));
     // A quarter of the training rows that are the default: the harder case, and three times as fast.
     let config = IvfPqConfig {
         partitions: Some(256),
@@ -97,16 +92,14 @@ fn twenty_of_256_partitions_and_100_reranked_rows_find_99_of_100_neighbours() {
         sample_rate: 64,
         ..IvfPqConfig::default()
     };
-    let index = index(folder.path(), &column, config);
+    let index = index(folder.path(), &column, "one", config);
 
-    let probe = Probe { candidates: 100, probes_min: 20, probes_max: Some(20), rows: None };
+    let probe = Probe { candidates: 100, probes_min: 20, probes_max: Some(20), ..Probe::default() };
     let mut found = 0;
-    for image in images("t10k-images-idx3-ubyte.gz").chunks_exact(DIM).take(QUERIES) {
-        let vector: Vec<f64> = image.iter().map(|&pixel| f64::from(pixel)).collect();
-        let query = Query::new(Metric::L2, &vector);
+    for query in data::images("t10k-images-idx3-ubyte.gz").queries(Metric::L2).take(QUERIES) {
         let nearest =
             flat::search(&column, &query, K, Range::default(), 0..u64::MAX, None, &Progress::none()).unwrap();
-        let near = reranked(&column, &index, &query, &probe);
+        let near = reranked(&column, &index, &query, &probe, K);
         found += nearest.iter().filter(|candidate| near.contains(candidate)).count();
     }
     let recall = found as f64 / (QUERIES * K) as f64;
