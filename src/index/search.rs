@@ -185,13 +185,7 @@ impl VectorIndex {
 impl Found {
     /// What a search finds that has nowhere to look.
     pub(crate) fn nothing(exact: bool) -> Self {
-        Self {
-            candidates: Vec::new(),
-            exact,
-            partitions_searched: 0,
-            stopped_early: false,
-            rows_scanned: 0,
-        }
+        Self { candidates: Vec::new(), exact, partitions_searched: 0, stopped_early: false, rows_scanned: 0 }
     }
 }
 

@@ -143,7 +143,8 @@ fn depth(nearest: &Nearest, calibration: Option<&Calibration>, k: usize, filtere
 pub(crate) fn check_target(target_recall: Option<f64>) -> Result<()> {
     match target_recall {
         Some(recall) if !(recall > 0.0 && recall <= 1.0) => {
-            let expected = "it must be a number above 0 and at most 1: the share of the true nearest rows to find";
+            let expected =
+                "it must be a number above 0 and at most 1: the share of the true nearest rows to find";
             Err(Error::invalid("targetRecall", recall, expected))
         }
         _ => Ok(()),
@@ -152,7 +153,12 @@ pub(crate) fn check_target(target_recall: Option<f64>) -> Result<()> {
 
 impl IndexAccess {
     /// How far to look for `k` rows among `matching`, a share of all rows.
-    pub fn probe(&self, k: usize, matching: Option<f64>, calibration: Option<&Calibration>) -> Probe<'static> {
+    pub fn probe(
+        &self,
+        k: usize,
+        matching: Option<f64>,
+        calibration: Option<&Calibration>,
+    ) -> Probe<'static> {
         let all = Probe { candidates: self.candidates, ..Probe::default() };
         match &self.depth {
             Depth::Probes { min, max, fixed } => {

@@ -90,7 +90,8 @@ fn describe_nearest(nearest: &NearestPlan) -> Vec<String> {
 fn describe_index(nearest: &NearestPlan, access: &IndexAccess, what: &str) -> Vec<String> {
     let entry = access.index.entry();
     let depth = describe_depth(&access.depth);
-    let mut lines = vec![format!("  IndexSearch: index={}, type={}, {what}, {depth}", entry.name, entry.kind)];
+    let mut lines =
+        vec![format!("  IndexSearch: index={}, type={}, {what}, {depth}", entry.name, entry.kind)];
     if entry.kind == "IVF_PQ" {
         lines.push(match access.rerank {
             true => format!("    Rerank: candidates={}", access.candidates),

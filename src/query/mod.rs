@@ -19,9 +19,7 @@ mod trace;
 
 pub use plan::{Plan, Stream};
 pub use projection::{DISTANCE, QUERY_INDEX, ROW_ID};
-pub use request::{
-    DEFAULT_LIMIT, DEFAULT_PROBES, DEFAULT_TARGET_RECALL, Nearest, Request, Rows, Select,
-};
+pub use request::{DEFAULT_LIMIT, DEFAULT_PROBES, DEFAULT_TARGET_RECALL, Nearest, Request, Rows, Select};
 pub use snapshot::{OpenIndex, Snapshot};
 pub(crate) use target::column_name;
 

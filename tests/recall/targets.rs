@@ -46,7 +46,9 @@ fn measure(column: &VectorColumn, index: &VectorIndex, asked: &Vectors) -> [(f64
 fn check(name: &str, column: &VectorColumn, index: &VectorIndex, asked: &Vectors) {
     for (target, (recall, probes)) in TARGETS.into_iter().zip(measure(column, index, asked)) {
         let candidates = index.calibration().unwrap().effort(K, target).candidates;
-        println!("{name}: target {target}, recall {recall:.4}, {probes:.1} partitions, {candidates} candidates");
+        println!(
+            "{name}: target {target}, recall {recall:.4}, {probes:.1} partitions, {candidates} candidates"
+        );
         assert!(recall >= target - 0.01, "{name}: recall@{K} is {recall} instead of {target}");
         assert!(recall <= target + 0.03, "{name}: recall@{K} is {recall}: more than {target} was paid for");
     }

@@ -97,7 +97,8 @@ pub(crate) fn probe(
     let mut found = Found::nothing(exact);
     let probes_max = probe.probes_max.unwrap_or(usize::MAX).max(probe.probes_min).min(ranking.len());
     let Some(first) = ranking.get(0, probe.ahead()) else { return Ok(found) };
-    let mut early = probe.early_stop.map(|stop| (stop, Reach::new(ranking.scale(), first.score, stop.k, None)));
+    let mut early =
+        probe.early_stop.map(|stop| (stop, Reach::new(ranking.scale(), first.score, stop.k, None)));
     while found.partitions_searched < probes_max {
         let place = found.partitions_searched;
         let Some(ranked) = ranking.get(place, probe.ahead()) else { break };

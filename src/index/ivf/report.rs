@@ -72,7 +72,9 @@ mod tests {
     #[test]
     fn many_empty_partitions_are_worth_a_word() {
         let warning = |rows: &[u64]| {
-            report(Value::Null, Stopwatch::start(), 10, 1, rows, Value::Null)["warning"].as_str().map(str::to_owned)
+            report(Value::Null, Stopwatch::start(), 10, 1, rows, Value::Null)["warning"]
+                .as_str()
+                .map(str::to_owned)
         };
 
         assert_eq!(

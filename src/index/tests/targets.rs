@@ -83,9 +83,8 @@ fn few_rows_are_not_calibrated() {
 fn rows_that_are_all_alike_and_a_single_partition_are_no_trouble() {
     let alike = vec![3.0; 2000 * 4];
     let table = Table::new(column(ElementKind::F32, &alike, 4));
-    for (i, config) in [pq(Metric::L2, 8, 2, 8), ivf_flat(Metric::Cosine, 8), pq(Metric::Dot, 1, 2, 4)]
-        .iter()
-        .enumerate()
+    for (i, config) in
+        [pq(Metric::L2, 8, 2, 8), ivf_flat(Metric::Cosine, 8), pq(Metric::Dot, 1, 2, 4)].iter().enumerate()
     {
         let index = table.build(config, &i.to_string(), &Progress::none()).unwrap().index;
         let query = Query::new(config.metric(), &alike[..4]);

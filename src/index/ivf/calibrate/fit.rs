@@ -54,12 +54,15 @@ pub(super) fn fit(traces: &[Trace], of: usize, cost: &Cost) -> Vec<CalibrationEn
     if total == 0 {
         return Vec::new();
     }
-    let tried: Vec<(usize, Vec<Hit>)> =
-        candidates(k, cost).into_iter().map(|candidates| (candidates, hits(&traces, of, candidates))).collect();
+    let tried: Vec<(usize, Vec<Hit>)> = candidates(k, cost)
+        .into_iter()
+        .map(|candidates| (candidates, hits(&traces, of, candidates)))
+        .collect();
     let mut entries = Vec::new();
     let mut candidates_min = 0;
     for target in TARGETS {
-        let Some((candidates, at)) = cheapest(&traces, of, target, total, candidates_min, &tried, cost) else {
+        let Some((candidates, at)) = cheapest(&traces, of, target, total, candidates_min, &tried, cost)
+        else {
             continue;
         };
         candidates_min = candidates;
@@ -124,7 +127,11 @@ fn cheapest(
     let tried = tried.iter().filter(|(candidates, _)| *candidates >= candidates_min);
     let reaching = tried.filter_map(|(candidates, hits)| {
         let at = reach(traces, of, target, total, hits)?;
-        Some((*candidates, at, at.probes * cost.partition + *candidates as f64 * cost.candidate.unwrap_or(0.0)))
+        Some((
+            *candidates,
+            at,
+            at.probes * cost.partition + *candidates as f64 * cost.candidate.unwrap_or(0.0),
+        ))
     });
     let cheapest = reaching.min_by(|a, b| a.2.total_cmp(&b.2));
     cheapest.map(|(candidates, at, _)| (candidates, at))
@@ -143,10 +150,8 @@ fn reach(traces: &[&Trace], of: usize, target: f64, total: usize, hits: &[Hit]) 
     let reach = hits[found - 1].reach.clamp(f32::MIN, f32::MAX);
     // All that are no farther are found with it.
     let found = hits.partition_point(|hit| hit.reach <= reach);
-    let probes: usize = traces
-        .iter()
-        .map(|trace| trace.reaches[of].partition_point(|&reached| reached <= reach))
-        .sum();
+    let probes: usize =
+        traces.iter().map(|trace| trace.reaches[of].partition_point(|&reached| reached <= reach)).sum();
     let probes = probes as f64 / traces.len() as f64;
     Some(At { reach, recall: found as f64 / total as f64, probes })
 }
@@ -155,9 +160,10 @@ fn reach(traces: &[&Trace], of: usize, target: f64, total: usize, hits: &[Hit]) 
 fn standard_error(traces: &[&Trace], of: usize, found: &[Hit]) -> f64 {
     let mut counts = vec![0usize; traces.len()];
     found.iter().for_each(|hit| counts[hit.query] += 1);
-    let recalls = counts.iter().zip(traces).map(|(&count, trace)| {
-        count as f64 / trace.neighbours.len().min(NEIGHBOURS[of]) as f64
-    });
+    let recalls = counts
+        .iter()
+        .zip(traces)
+        .map(|(&count, trace)| count as f64 / trace.neighbours.len().min(NEIGHBOURS[of]) as f64);
     let recalls: Vec<f64> = recalls.collect();
     let n = recalls.len() as f64;
     let mean = recalls.iter().sum::<f64>() / n;

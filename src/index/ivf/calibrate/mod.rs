@@ -109,7 +109,8 @@ pub(crate) fn calibrate(
         .map(|i| {
             let wanted = if i.is_multiple_of(DEEP) { most } else { NEIGHBOURS[NEIGHBOURS.len() - 2] };
             let truth = &neighbours[i][..wanted.min(neighbours[i].len())];
-            let trace = trace::follow(index, &queries.vectors[i], queries.row_ids[i], truth, &homes, progress)?;
+            let trace =
+                trace::follow(index, &queries.vectors[i], queries.row_ids[i], truth, &homes, progress)?;
             meter.add(column.row_count() / count as u64)?;
             Ok(trace)
         })

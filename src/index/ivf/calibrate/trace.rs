@@ -39,7 +39,8 @@ pub(super) fn homes(
     neighbours: &[Vec<u64>],
     progress: &Progress,
 ) -> Result<HashMap<u64, u32>> {
-    let mut homes: HashMap<u64, u32> = neighbours.iter().flatten().map(|&row_id| (row_id, u32::MAX)).collect();
+    let mut homes: HashMap<u64, u32> =
+        neighbours.iter().flatten().map(|&row_id| (row_id, u32::MAX)).collect();
     for partition in 0..index.file().directory().len() {
         progress.check()?;
         for row_id in index.row_ids(partition)? {
