@@ -107,6 +107,24 @@ describe('builders', () => {
     expect(request.probesMax).toBeUndefined();
   });
 
+  test('let the later of nprobes and targetRecall count', async () => {
+    const target = await requestOf((table) => table.search([1]).nprobes(50).targetRecall(0.9));
+    expect(target.targetRecall).toBe(0.9);
+    expect(target.probesMin).toBeUndefined();
+
+    const probes = await requestOf((table) => table.search([1]).targetRecall(0.9).nprobes(50));
+    expect(probes.targetRecall).toBeUndefined();
+    expect(probes.probesMin).toBe(50);
+  });
+
+  test('bound targetRecall with minimumNprobes and maximumNprobes', async () => {
+    const request = await requestOf((table) =>
+      table.search([1]).minimumNprobes(2).maximumNprobes(9).targetRecall(1),
+    );
+
+    expect(request).toMatchObject({ targetRecall: 1, probesMin: 2, probesMax: 9 });
+  });
+
   test('join several conditions, each on its own', async () => {
     const request = await requestOf((table) =>
       table.query().where('a OR b').filter('c -- why').where('d'),
@@ -237,6 +255,13 @@ describe('bad arguments are refused at once, with the argument and its value', (
     ['offset is -1', (table) => table.query().offset(-1)],
     ['nprobes is 0', (table) => table.search([1]).nprobes(0)],
     ['nprobes is 2.5', (table) => table.search([1]).nprobes(2.5)],
+    ['targetRecall is 0', (table) => table.search([1]).targetRecall(0)],
+    [
+      'targetRecall is 95, but it must be a number above 0 and at most 1',
+      (table) => table.search([1]).targetRecall(95),
+    ],
+    ['targetRecall is NaN', (table) => table.search([1]).targetRecall(Number.NaN)],
+    ['targetRecall is undefined', (table) => table.search([1]).targetRecall(undefined as any)],
     ['minimumNprobes is 0', (table) => table.search([1]).minimumNprobes(0)],
     [
       'minimumNprobes is 30, but it must be at most maximumNprobes, which is 20',

@@ -30,6 +30,19 @@ describe('Table.measureRecall', () => {
     expect(measured.exactMs.p95).toBeGreaterThanOrEqual(measured.exactMs.median);
   });
 
+  test('takes a target instead of partitions, but not both', async () => {
+    const table = await clustered();
+    await table.createIndex('vector', { config: Index.ivfPq({ numSubVectors: 4 }) });
+
+    expect(await table.measureRecall('vector', { targetRecall: 0.9 })).toMatchObject({ recall: 1 });
+    await expect(
+      table.measureRecall('vector', { targetRecall: 0.9, nprobes: 3 }),
+    ).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('give one of the two'),
+    });
+  });
+
   test('says that there is no index', async () => {
     const table = await clustered();
 
@@ -39,7 +52,7 @@ describe('Table.measureRecall', () => {
     });
   });
 
-  test.each([[{ k: 0 }], [{ sample: -1 }], [{ nprobes: 1.5 }], [{ probes: 3 } as object]])(
+  test.each([[{ k: 0 }], [{ sample: -1 }], [{ nprobes: 1.5 }], [{ targetRecall: 2 }], [{ probes: 3 } as object]])(
     'rejects %j',
     async (options) => {
       const table = await clustered();

@@ -414,6 +414,28 @@ describe('a search with an index', () => {
     ).toHaveLength(30);
   });
 
+  test('looks as far as the recall takes that it is asked for, and says so', async () => {
+    const db = await temporaryConnection();
+    const rows = cloud(3000, 8);
+    const table = await db.createTable('t', rows);
+    await table.createIndex('vector', {
+      config: Index.ivfPq({ numPartitions: 30, numSubVectors: 4 }),
+    });
+    const search = () => table.search(rows[7]!.vector);
+
+    const exact = await search().bypassVectorIndex().toArray();
+    expect(await search().targetRecall(1).refineFactor(300).toArray()).toEqual(exact);
+    expect(await search().explainPlan()).toMatch(/target_recall=0.95, expected_nprobes=\d/);
+    expect(await search().targetRecall(0.5).analyzePlan()).toMatch(
+      /partitions_searched=\d+ of=30 stopped_early=true/,
+    );
+    expect(await search().nprobes(3).analyzePlan()).toContain('partitions_searched=3 of=30');
+    const { calibration } = (await table.indexStats('vector_idx'))!.details as any;
+    expect(calibration.efforts).toContainEqual(
+      expect.objectContaining({ k: 10, targetRecall: 0.95, nprobes: expect.any(Number) }),
+    );
+  });
+
   test('finds rows that were added later, unless it is fast', async () => {
     const db = await temporaryConnection();
     const table = await db.createTable('t', ladder(500, 8));

@@ -110,22 +110,34 @@ fn a_filter_that_leaves_many_rows_is_searched_with_the_index_until_enough_are_fo
     let table = wide_table(folder.path(), WIDE, 6000);
     let config = IvfFlatConfig { partitions: Some(30), ..IvfFlatConfig::default() };
     table.create_index("vector", &options(IndexConfig::IvfFlat(config)), &Progress::none()).unwrap();
-    let request = Request {
-        rows: Rows::Nearest(Nearest {
-            vectors: vec![vec![0.5; WIDE]],
-            probes_min: Some(1),
-            ..Nearest::default()
-        }),
-        filter: Some("id >= 100".to_owned()),
-        limit: Some(3000),
-        ..Request::default()
-    };
+    let nearest = Nearest { vectors: vec![vec![0.5; WIDE]], ..Nearest::default() };
+    for nearest in
+        [Nearest { probes_min: Some(1), ..nearest.clone() }, Nearest { target_recall: Some(0.5), ..nearest }]
+    {
+        let rows = Rows::Nearest(nearest);
+        let filter = Some("id >= 100".to_owned());
+        let request = Request { rows, filter, limit: Some(3000), ..Request::default() };
 
-    let found = ids(&table, &request);
+        let found = ids(&table, &request);
 
-    assert_eq!(found.len(), 3000);
-    assert!(found.iter().all(|&id| id >= 100));
-    assert!(table.plan(&request).unwrap().analyze(&Progress::none()).unwrap().contains("probe:"));
+        assert_eq!(found.len(), 3000);
+        assert!(found.iter().all(|&id| id >= 100));
+        assert!(table.plan(&request).unwrap().analyze(&Progress::none()).unwrap().contains("probe:"));
+    }
+}
+
+#[test]
+fn a_target_is_a_share_of_the_neighbours() {
+    let (_folder, table) = table_with(0..100);
+    for target in [0.0, -0.5, 1.01, f64::NAN] {
+        let nearest = Nearest { target_recall: Some(target), ..nearest(&vector_of(1), Metric::L2) };
+        let request = Request { rows: Rows::Nearest(nearest), ..Request::default() };
+        let error = table.plan(&request).err().unwrap();
+        assert!(error.to_string().starts_with("targetRecall is "), "{error}");
+    }
+    let both = RecallOptions { probes: Some(1), target_recall: Some(0.9), ..RecallOptions::default() };
+    let error = table.measure_recall("vector", &both, &Progress::none()).unwrap_err();
+    assert_eq!(error.code(), "INVALID_ARGUMENT");
 }
 
 #[test]
