@@ -52,14 +52,17 @@ describe('Table.measureRecall', () => {
     });
   });
 
-  test.each([[{ k: 0 }], [{ sample: -1 }], [{ nprobes: 1.5 }], [{ targetRecall: 2 }], [{ probes: 3 } as object]])(
-    'rejects %j',
-    async (options) => {
-      const table = await clustered();
+  test.each([
+    [{ k: 0 }],
+    [{ sample: -1 }],
+    [{ nprobes: 1.5 }],
+    [{ targetRecall: 2 }],
+    [{ probes: 3 } as object],
+  ])('rejects %j', async (options) => {
+    const table = await clustered();
 
-      await expect(table.measureRecall('vector', options)).rejects.toMatchObject({
-        code: 'INVALID_ARGUMENT',
-      });
-    },
-  );
+    await expect(table.measureRecall('vector', options)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+  });
 });
