@@ -98,7 +98,9 @@ fn ratio(at: f64, from: f64, to: f64, of: impl Fn(f64) -> f64) -> f64 {
 
 /// The effort of one k for a target.
 fn at_target(group: &[CalibrationEntry], target: f64) -> Effort {
-    let after = group.partition_point(|entry| f64::from(entry.target) < target);
+    // As it is stored, so that what was measured comes back.
+    let stored = target as f32;
+    let after = group.partition_point(|entry| entry.target < stored);
     let above = Effort::from(&group[after.min(group.len() - 1)]);
     if target >= 1.0 {
         return Effort { reach: f32::INFINITY, probes: f32::INFINITY, ..above };
@@ -108,14 +110,14 @@ fn at_target(group: &[CalibrationEntry], target: f64) -> Effort {
     }
     // Each next nine takes about as much more.
     let [from, to] = [after - 1, after].map(|i| f64::from(group[i].target));
-    let weight = ratio(target, from, to, |share| (1.0 - share).ln());
+    let weight = ratio(f64::from(stored), from, to, |share| (1.0 - share).ln());
     Effort::from(&group[after - 1]).mix(above, weight as f32, group[0].k as usize)
 }
 
 impl Effort {
     /// Between this (0) and `other` (1), for `k` neighbours.
     fn mix(self, other: Self, weight: f32, k: usize) -> Self {
-        let between = |a: f32, b: f32| if a == b { a } else { a + (b - a) * weight };
+        let between = |a: f32, b: f32| if a == b { a } else { a * (1.0 - weight) + b * weight };
         let candidates = between(self.candidates as f32, other.candidates as f32).ceil() as usize;
         Self {
             reach: between(self.reach, other.reach),
@@ -160,7 +162,7 @@ mod tests {
     fn what_was_measured_comes_back() {
         let effort = calibration().effort(10, 0.99);
 
-        assert!(effort.candidates == 40 && (effort.reach - 6.0).abs() < 1e-4, "{effort:?}");
+        assert_eq!((effort.candidates, effort.reach), (40, 6.0));
         assert_eq!(calibration().effort(1, 0.5).reach, 1.0);
         assert_eq!(calibration().effort(1, 0.999).reach, 2.0);
     }
@@ -181,7 +183,7 @@ mod tests {
     fn beyond_the_largest_k_candidates_grow_with_it() {
         let effort = calibration().effort(50, 0.9);
 
-        assert!((100..102).contains(&effort.candidates) && (effort.reach - 3.0).abs() < 1e-4, "{effort:?}");
+        assert_eq!((effort.candidates, effort.reach), (100, 3.0));
     }
 
     #[test]
