@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{Array, AsArray, FixedSizeListArray, Float32Array, Int32Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Float32Type, Int32Type, Schema, SchemaRef};
+use arrow::array::{AsArray, FixedSizeListArray, Float32Array, Int32Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use quiverdb::connection::{ConnectOptions, Connection};
 use quiverdb::index::{IndexConfig, IvfPqConfig};
 use quiverdb::progress::Progress;
@@ -23,7 +23,7 @@ use quiverdb::table::{CreateMode, IndexOptions, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const NEIGHBOURS: usize = 10;
 const BATCH: usize = 100;
