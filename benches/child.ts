@@ -1,11 +1,14 @@
 /** A process that runs one engine, and what it uses of the machine. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { createInterface } from 'node:readline';
 
 /** What a piece of work used. Only Linux says; elsewhere the numbers are missing. */
 export interface Usage {
   cpuSeconds?: number;
+  /** Cores that others kept busy meanwhile, on average. */
+  othersCores?: number;
   /** The most memory that the process had at a time, files that it maps included. */
   peakRssBytes?: number;
   /** The most memory at a time that is not a file's and could not be given back. */
@@ -51,13 +54,19 @@ export class Child {
   /** Gives an order, and watches what the process uses until the reply. */
   async watched<Reply>(order: object): Promise<Reply & Usage> {
     const before = cpuSeconds(this.#process.pid);
+    const machineBefore = machineSeconds();
+    const start = performance.now();
     const usage: Usage = {};
     const sampler = setInterval(() => sample(this.#process.pid, usage), SAMPLE_MS);
     try {
       const reply = await this.call<Reply>(order);
       sample(this.#process.pid, usage);
       const after = cpuSeconds(this.#process.pid);
-      if (before !== undefined && after !== undefined) usage.cpuSeconds = after - before;
+      if (before !== undefined && after !== undefined) {
+        usage.cpuSeconds = after - before;
+        const others = machineSeconds() - machineBefore - usage.cpuSeconds;
+        usage.othersCores = Math.max(0, (1000 * others) / (performance.now() - start));
+      }
       return { ...reply, ...usage };
     } finally {
       clearInterval(sampler);
@@ -90,6 +99,12 @@ function cpuSeconds(pid: number | undefined): number | undefined {
   // The name of the program, in parentheses, may hold anything; numbers follow it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** Seconds that all cores together have been busy. */
+function machineSeconds(): number {
+  const busy = cpus().map(({ times }) => times.user + times.nice + times.sys + times.irq);
+  return busy.reduce((sum, milliseconds) => sum + milliseconds, 0) / 1000;
 }
 
 function sample(pid: number | undefined, usage: Usage): void {
