@@ -69,6 +69,8 @@ export async function build(
       try {
         const run = await buildOnce(set, contestant, folder);
         times.push(run);
+        // Whoever ends the bench now can go on from here.
+        writeFileSync(join(folder, DONE), JSON.stringify(summary(times)));
         const note = isDisturbed(run) ? ', while others kept the machine busy' : '';
         console.log(`${run.build.seconds.toFixed(2)} s${note}`);
       } catch (error) {
@@ -78,10 +80,11 @@ export async function build(
     }
   }
   for (const [contestant, times] of runs) {
-    const folder = join(parent, folderName(contestant));
-    const build = summary(times);
-    writeFileSync(join(folder, DONE), JSON.stringify(build));
-    built.push({ contestant, folder, build });
+    built.push({
+      contestant,
+      folder: join(parent, folderName(contestant)),
+      build: summary(times),
+    });
   }
   return contestants.flatMap((one) => built.filter(({ contestant }) => contestant === one));
 }
