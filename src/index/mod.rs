@@ -14,6 +14,7 @@ pub mod ivf_pq;
 mod search;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod top_k;
 
 pub use build::{Built, build};
@@ -24,4 +25,5 @@ pub use config::{
 };
 pub use ivf::{Calibration, Effort};
 pub use search::{EarlyStop, Found, Probe, Range, VectorIndex};
+pub use threads::build_threads;
 pub use top_k::{Candidate, TopK};

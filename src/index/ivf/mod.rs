@@ -1,9 +1,9 @@
 //! Inverted files: what IVF_FLAT and IVF_PQ share.
 //!
 //! Rows are filed by their nearest centroid, and a query looks only into the partitions whose centroids are
-//! near it. `space` turns stored vectors into points, `train` finds the centroids, `assign` streams the
-//! column past them, `runs` sorts what comes of it by partition, `file` is the file it ends up in, `probe`
-//! is the way back. `reach` says when to stop on the way; `calibrate` learns from the column's own rows how far
+//! near it. `space` turns stored vectors into points, `sample` draws some of them, `train` finds the centroids,
+//! `assign` streams the column past them, `runs` sorts what comes of it by partition, `file` is the file it
+//! ends up in, `probe` is the way back. `reach` says when to stop on the way; `calibrate` learns from the column's own rows how far
 //! that is, and `calibration` is what it has learned.
 
 mod assign;
@@ -14,6 +14,7 @@ mod probe;
 mod reach;
 mod report;
 mod runs;
+mod sample;
 mod space;
 mod train;
 

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::train::sample_offsets;
+use super::sample::offsets;
 use super::{Calibration, IndexFile, Ranked, Ranking, Space, subtract};
 use crate::distance::{Metric, Query};
 use crate::error::Result;
@@ -144,7 +144,7 @@ fn sample(column: &VectorColumn, space: &Space, mean: &[f32], seed: u64) -> Quer
     let per_query = 2 * column.row_count().saturating_mul(space.dim() as u64).max(1);
     let wanted = (FLOPS / per_query).clamp(QUERIES_MIN, QUERIES_MAX);
     let mut queries = Queries { row_ids: Vec::new(), vectors: Vec::new(), points: Vec::new() };
-    for offset in sample_offsets(column.row_count(), wanted as usize, seed ^ SALT) {
+    for offset in offsets(column.row_count(), wanted as usize, seed ^ SALT) {
         let Some((chunk, row)) = column.locate_offset(offset).filter(|(chunk, row)| !chunk.is_null(*row))
         else {
             continue;
