@@ -17,6 +17,10 @@ pub struct Vectors {
 }
 
 impl Vectors {
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.dim
+    }
+
     /// The vectors as queries.
     pub fn queries(&self, metric: Metric) -> impl Iterator<Item = Query> {
         self.values.chunks_exact(self.dim).map(move |values| {

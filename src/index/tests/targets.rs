@@ -50,7 +50,7 @@ fn targets_are_reached_by_queries_that_are_no_rows() {
             let (recall, probes) = recall(&table, &index, &queries, 10, target);
             // The sample of the calibration and that of the queries both leave some to chance.
             assert!(recall >= target - 0.02, "{config:?}: {recall} of {target}");
-            assert!(probes >= 1.0 && probes < 60.0, "{config:?}: {probes} probes for {target}");
+            assert!((1.0..60.0).contains(&probes), "{config:?}: {probes} probes for {target}");
         }
         let (recall, probes) = recall(&table, &index, &queries[..50], 10, 1.0);
         assert!(probes == 64.0 && recall >= 0.99, "{config:?}: {recall} of all");
