@@ -61,6 +61,63 @@ pub(crate) enum Depth {
     },
 }
 
+impl IndexAccess {
+    /// How far to look for `k` rows among `matching`, a share of all rows.
+    pub fn probe(
+        &self,
+        k: usize,
+        matching: Option<f64>,
+        calibration: Option<&Calibration>,
+    ) -> Probe<'static> {
+        let all = Probe { candidates: self.candidates, ..Probe::default() };
+        match &self.depth {
+            Depth::Probes { min, max, fixed } => {
+                // With a filter, more partitions hold the same number of rows worth comparing.
+                let more = matching.filter(|_| !fixed).map_or(1.0, |share| share.clamp(1e-6, 1.0).recip());
+                Probe { probes_min: (*min as f64 * more).ceil() as usize, probes_max: *max, ..all }
+            }
+            Depth::Target { recall, min, max, .. } => {
+                let Some(calibration) = calibration else {
+                    return Probe { probes_min: max.unwrap_or(usize::MAX).max(*min), ..all };
+                };
+                // The k nearest of the rows that match are spread as the k / share nearest of all are.
+                let spread = k as f64 / matching.unwrap_or(1.0).clamp(1e-9, 1.0);
+                let effort = calibration.effort(spread as usize, *recall);
+                let expected = effort.probes.ceil() as usize;
+                let early_stop = Some(EarlyStop { k, reach: effort.reach, expected });
+                Probe { probes_min: *min, probes_max: *max, early_stop, ..all }
+            }
+        }
+    }
+
+    /// Partitions that a query without a filter searches on average.
+    pub fn expected_probes(&self) -> usize {
+        match &self.depth {
+            Depth::Probes { min, .. } => *min,
+            Depth::Target { min, max, effort, .. } => {
+                let probes = effort.map_or(usize::MAX, |effort| effort.probes.ceil() as usize);
+                probes.min(max.unwrap_or(usize::MAX)).max(*min).min(self.partitions())
+            }
+        }
+    }
+
+    /// Partitions of the index.
+    pub fn partitions(&self) -> usize {
+        self.setting("numPartitions").unwrap_or(1).max(1) as usize
+    }
+
+    /// Bytes of a row in the index, its id included.
+    pub fn row_bytes(&self) -> usize {
+        let entry = self.index.entry();
+        let bytes: u64 = entry.files.iter().map(|file| file.bytes).sum();
+        (bytes / entry.rows.max(1)) as usize
+    }
+
+    fn setting(&self, name: &str) -> Option<u64> {
+        self.index.entry().details.get("settings")?.get(name)?.as_u64()
+    }
+}
+
 /// Decides how `k` rows are found, and says which rows count: those with ids below the returned one.
 ///
 /// `filtered`: whether a filter is applied before the search.
@@ -148,35 +205,5 @@ pub(crate) fn check_target(target_recall: Option<f64>) -> Result<()> {
             Err(Error::invalid("targetRecall", recall, expected))
         }
         _ => Ok(()),
-    }
-}
-
-impl IndexAccess {
-    /// How far to look for `k` rows among `matching`, a share of all rows.
-    pub fn probe(
-        &self,
-        k: usize,
-        matching: Option<f64>,
-        calibration: Option<&Calibration>,
-    ) -> Probe<'static> {
-        let all = Probe { candidates: self.candidates, ..Probe::default() };
-        match &self.depth {
-            Depth::Probes { min, max, fixed } => {
-                // With a filter, more partitions hold the same number of rows worth comparing.
-                let more = matching.filter(|_| !fixed).map_or(1.0, |share| share.clamp(1e-6, 1.0).recip());
-                Probe { probes_min: (*min as f64 * more).ceil() as usize, probes_max: *max, ..all }
-            }
-            Depth::Target { recall, min, max, .. } => {
-                let Some(calibration) = calibration else {
-                    return Probe { probes_min: max.unwrap_or(usize::MAX).max(*min), ..all };
-                };
-                // The k nearest of the rows that match are spread as the k / share nearest of all are.
-                let spread = k as f64 / matching.unwrap_or(1.0).clamp(1e-9, 1.0);
-                let effort = calibration.effort(spread as usize, *recall);
-                let expected = effort.probes.ceil() as usize;
-                let early_stop = Some(EarlyStop { k, reach: effort.reach, expected });
-                Probe { probes_min: *min, probes_max: *max, early_stop, ..all }
-            }
-        }
     }
 }
