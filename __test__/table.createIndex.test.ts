@@ -274,7 +274,7 @@ describe('an AbortSignal', () => {
     expect(await table.version()).toBe(1);
   });
 
-  test.each(['sample', 'train partitions', 'train codebooks', 'encode', 'write'])(
+  test.each(['sample', 'train partitions', 'train codebooks', 'encode', 'write', 'calibrate'])(
     'stops the stage %s within a tenth of a second',
     async (stage) => {
       const folder = temporaryFolder();
