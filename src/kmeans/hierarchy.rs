@@ -4,7 +4,7 @@
 //! move rows across the coarse borders.
 
 use super::clusters::Clusters;
-use super::lloyd::{Counted, Lloyd};
+use super::lloyd::Lloyd;
 use super::meter::Meter;
 use super::{Centroids, Options};
 use crate::error::Result;
@@ -23,8 +23,7 @@ pub(super) fn train(mut lloyd: Lloyd<'_>, options: &Options) -> Result<Centroids
     lloyd.meter.expect(coarse_work + lloyd.work(coarse_len, 1) + fine_work + global_work);
 
     let coarse = lloyd.train(coarse_len, options.iterations_max)?;
-    let mut labels = vec![0; lloyd.rows()];
-    lloyd.label(lloyd.points, &coarse, &mut labels, Counted::Yes)?;
+    let labels = lloyd.labels(&coarse)?;
     let clusters = Clusters::new(&labels, coarse.len());
 
     let fine_done = lloyd.meter.done() + fine_work;
@@ -44,7 +43,7 @@ fn train_part(lloyd: &mut Lloyd<'_>, rows: &[u32], options: &Options) -> Result<
     if options.centroids == 0 {
         return Ok(Vec::new());
     }
-    let dim = lloyd.dim;
+    let (dim, session) = (lloyd.dim, lloyd.session());
     let mut points = Vec::with_capacity(rows.len() * dim);
     rows.iter().for_each(|row| points.extend_from_slice(&lloyd.points[*row as usize * dim..][..dim]));
     let meter: &mut Meter<'_> = &mut lloyd.meter;
@@ -53,7 +52,7 @@ fn train_part(lloyd: &mut Lloyd<'_>, rows: &[u32], options: &Options) -> Result<
         let work = done - std::mem::replace(&mut before, done);
         meter.advance(work)
     };
-    let mut part = Lloyd::new(lloyd.threads, &points, dim, options, Meter::new(&mut report));
+    let mut part = Lloyd::new(lloyd.threads, &points, dim, options, Meter::new(&mut report)).with(session);
     part.meter.expect(part.train_work(options.centroids, options.iterations_max));
     Ok(part.train(options.centroids, options.iterations_max)?.into_values())
 }

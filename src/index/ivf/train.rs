@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::{Space, Stopwatch};
 use crate::error::{Error, Result};
+use crate::gpu::Session;
 use crate::index::VectorColumn;
 use crate::kmeans::{self, Centroids};
 use crate::progress::Progress;
@@ -49,6 +50,7 @@ pub(crate) fn train(
     column: &VectorColumn,
     space: &Space,
     options: &PartitionOptions,
+    session: &Session,
     stopwatch: &mut Stopwatch,
     progress: &Progress,
 ) -> Result<Partitioning> {
@@ -69,9 +71,15 @@ pub(crate) fn train(
         tolerance: 1e-3,
         seed: options.seed,
     };
-    let centroids = kmeans::train(&sample, space.dim(), &kmeans_options, &mut |done, total| {
-        progress.step("train partitions", done, total)
-    })?;
+    let on_step = &mut |done, total| progress.step(session.stage("train partitions"), done, total);
+    let centroids = kmeans::train_with(
+        kmeans::Threads::Pool,
+        Some(session),
+        &sample,
+        space.dim(),
+        &kmeans_options,
+        on_step,
+    )?;
     stopwatch.lap("train partitions");
     Ok(Partitioning { mean, centroids, sample })
 }

@@ -14,6 +14,7 @@ use super::build::{Built, relative_path};
 use super::config::IvfFlatConfig;
 use super::ivf::{PartitionOptions, Space, Stopwatch, report, train};
 use crate::error::Result;
+use crate::gpu::Session;
 use crate::progress::Progress;
 
 pub(crate) use search::IvfFlat;
@@ -26,6 +27,7 @@ pub(crate) fn build(
     config: &IvfFlatConfig,
     column: &VectorColumn,
     folder: &Path,
+    session: &Session,
     progress: &Progress,
 ) -> Result<Built> {
     config.check()?;
@@ -39,9 +41,9 @@ pub(crate) fn build(
         sample_rows_min: 0,
         seed: config.seed,
     };
-    let mut partitioning = train(column, &space, &options, &mut stopwatch, progress)?;
+    let mut partitioning = train(column, &space, &options, session, &mut stopwatch, progress)?;
     let sample = std::mem::take(&mut partitioning.sample);
-    let mut encoded = encode::encode(&partitioning, column, &space, folder, progress)?;
+    let mut encoded = encode::encode(&partitioning, column, &space, folder, session, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
     let name = relative_path(folder, FILE_NAME);
@@ -57,6 +59,7 @@ pub(crate) fn build(
         details: report(
             config.settings(rows.len()),
             stopwatch,
+            session,
             column.row_count(),
             sample.len() / space.dim(),
             rows,

@@ -8,6 +8,8 @@ pub mod codebook;
 mod encode;
 mod estimate;
 mod file;
+#[cfg(feature = "gpu")]
+mod gpu;
 pub mod scan;
 mod search;
 mod train;
@@ -19,6 +21,7 @@ use super::build::{Built, relative_path};
 use super::config::IvfPqConfig;
 use super::ivf::{Space, Stopwatch, report};
 use crate::error::Result;
+use crate::gpu::Session;
 use crate::progress::Progress;
 
 pub(crate) use search::IvfPq;
@@ -31,14 +34,15 @@ pub(crate) fn build(
     config: &IvfPqConfig,
     column: &VectorColumn,
     folder: &Path,
+    session: &Session,
     progress: &Progress,
 ) -> Result<Built> {
     let sub_vectors = config.check(column.dim())?;
     let space = Space { metric: config.metric, vector_dim: column.dim() };
     let mut stopwatch = Stopwatch::start();
 
-    let trained = train::train(config, sub_vectors, column, &space, &mut stopwatch, progress)?;
-    let mut encoded = encode::encode(&trained, column, &space, folder, progress)?;
+    let trained = train::train(config, sub_vectors, column, &space, session, &mut stopwatch, progress)?;
+    let mut encoded = encode::encode(&trained, column, &space, folder, session, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
     let name = relative_path(folder, FILE_NAME);
@@ -52,6 +56,6 @@ pub(crate) fn build(
         metric: config.metric,
         rows: rows.iter().sum(),
         files: vec![entry],
-        details: report(settings, stopwatch, column.row_count(), trained.sample_rows, rows),
+        details: report(settings, stopwatch, session, column.row_count(), trained.sample_rows, rows),
     })
 }
