@@ -29,7 +29,8 @@ await table.createIndex('vector', {
 const { details } = (await table.indexStats('vector_idx'))!;
 console.log(`trained by: ${details.device}`);
 if (details.deviceFailure) console.log(details.deviceFailure);
-for (const [stage, seconds] of Object.entries(details.seconds)) console.log(`${stage}: ${seconds} s`);
+for (const [stage, seconds] of Object.entries(details.seconds))
+  console.log(`${stage}: ${seconds} s`);
 
 // The index is a file like any other: it opens, and answers, where there is no GPU.
 const [nearest] = await table.search(rows[17]!.vector).limit(1).toArray();
