@@ -144,7 +144,7 @@ pub(crate) fn nearest_with(
 }
 
 /// Trains centroids of each of `books` sub-vectors on the GPU of `session`, sub-vector `i` with the seed
-/// `options.seed + i`; `None` if it has none, or none any more.
+/// `options.seed + i`; `None` if it has none, or none any more, or cannot do so many at once.
 #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "there is no GPU"))]
 pub(crate) fn train_books(
     session: &Session,
@@ -155,7 +155,8 @@ pub(crate) fn train_books(
     on_step: &(dyn Fn(u64, u64) -> Result<()> + Sync),
 ) -> Result<Option<Vec<Centroids>>> {
     #[cfg(feature = "gpu")]
-    if let Some(gpu) = session.gpu().filter(|_| !points.is_empty()) {
+    if let Some(gpu) = session.gpu().filter(|gpu| !points.is_empty() && books <= gpu.limits().groups as usize)
+    {
         return match gpu::train_books(gpu, points, dim, books, options, on_step) {
             Ok(trained) => Ok(Some(trained)),
             Err(error) => session.fall_back(error).map(|()| None),

@@ -8,7 +8,7 @@ use crate::gpu::{Adapter, adapters};
 use crate::node::job::{Pool, promise};
 
 /// A GPU. `lib/accelerators.ts` documents it.
-#[cfg_attr(test, expect(dead_code, reason = "napi registers nothing in tests"))]
+#[cfg_attr(test, allow(dead_code, reason = "napi registers nothing in tests"))]
 #[napi(object)]
 pub struct NativeAccelerator {
     /// As the driver spells it.
@@ -51,7 +51,7 @@ impl From<Adapter> for NativeAccelerator {
 }
 
 /// Every adapter, the best first.
-#[cfg_attr(test, expect(dead_code, reason = "napi registers nothing in tests"))]
+#[cfg_attr(test, allow(dead_code, reason = "napi registers nothing in tests"))]
 #[napi(ts_return_type = "Promise<NativeAccelerator[]>")]
 pub fn accelerators(env: &Env) -> napi::Result<Object<'_>> {
     promise(env, Pool::Builds, || Ok(adapters().into_iter().map(NativeAccelerator::from).collect::<Vec<_>>()))

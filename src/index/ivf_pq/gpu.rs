@@ -97,10 +97,12 @@ pub(super) struct Undone<'a> {
 }
 
 impl<'a> Pipeline<'a> {
-    /// Uploads what all batches need. `None` if the codebook is larger than a binding of this GPU.
+    /// Uploads what all batches need. `None` if the codebook is larger than a binding of this GPU, or has
+    /// more books than a dispatch has lines.
     pub(super) fn open(gpu: &'a Gpu, trained: &'a Trained, space: &'a Space) -> Result<Option<Self>> {
         let codebook = trained.codebook.values();
-        if size_of_val(codebook) as u64 > gpu.limits().binding_bytes {
+        let (limits, sub_vectors) = (gpu.limits(), trained.layout.sub_vectors);
+        if size_of_val(codebook) as u64 > limits.binding_bytes || sub_vectors > limits.groups as usize {
             return Ok(None);
         }
         let centroids = &trained.partitioning.centroids;
@@ -114,7 +116,7 @@ impl<'a> Pipeline<'a> {
         Ok(Some(Self {
             gpu,
             space,
-            sub_vectors: trained.layout.sub_vectors,
+            sub_vectors,
             codewords: trained.layout.codewords(),
             partitions: ResidentBooks::upload(gpu, &[centroids])?,
             books: ResidentBooks::upload(gpu, &books)?,
