@@ -41,8 +41,9 @@ pub(crate) fn build(
         sample_rows_min: 0,
         seed: config.seed,
     };
-    let mut partitioning = train(column, &space, &options, session, &mut stopwatch, progress)?;
-    let sample = std::mem::take(&mut partitioning.sample);
+    let (partitioning, sample) = train(column, &space, &options, folder, session, &mut stopwatch, progress)?;
+    let sample_rows = sample.rows();
+    drop(sample);
     let mut encoded = encode::encode(&partitioning, column, &space, folder, session, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
@@ -61,7 +62,7 @@ pub(crate) fn build(
             stopwatch,
             session,
             column.row_count(),
-            sample.len() / space.dim(),
+            sample_rows,
             rows,
         ),
     })

@@ -41,7 +41,8 @@ pub(crate) fn build(
     let space = Space { metric: config.metric, vector_dim: column.dim() };
     let mut stopwatch = Stopwatch::start();
 
-    let trained = train::train(config, sub_vectors, column, &space, session, &mut stopwatch, progress)?;
+    let trained =
+        train::train(config, sub_vectors, column, &space, folder, session, &mut stopwatch, progress)?;
     let mut encoded = encode::encode(&trained, column, &space, folder, session, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
