@@ -37,12 +37,10 @@ pub(crate) fn build(
     session: &Session,
     progress: &Progress,
 ) -> Result<Built> {
-    let sub_vectors = config.check(column.dim())?;
     let space = Space { metric: config.metric, vector_dim: column.dim() };
     let mut stopwatch = Stopwatch::start();
 
-    let trained =
-        train::train(config, sub_vectors, column, &space, folder, session, &mut stopwatch, progress)?;
+    let trained = train::train(config, column, &space, folder, session, &mut stopwatch, progress)?;
     let mut encoded = encode::encode(&trained, column, &space, folder, session, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
@@ -51,7 +49,7 @@ pub(crate) fn build(
     stopwatch.lap("write");
 
     let rows = encoded.rows();
-    let settings = config.settings(rows.len(), sub_vectors);
+    let settings = config.settings(rows.len(), trained.layout.sub_vectors);
     Ok(Built {
         kind: "IVF_PQ",
         metric: config.metric,

@@ -36,7 +36,6 @@ pub(super) struct Trained {
 /// Trains the partitions, then the codebook on the residuals of the same sample.
 pub(super) fn train(
     config: &IvfPqConfig,
-    sub_vectors: usize,
     column: &VectorColumn,
     space: &Space,
     folder: &Path,
@@ -44,6 +43,7 @@ pub(super) fn train(
     stopwatch: &mut Stopwatch,
     progress: &Progress,
 ) -> Result<Trained> {
+    let sub_vectors = config.check(column.dim())?;
     let codebook_rows = ((config.sample_rate as usize) << config.bits).max(ROWS_MIN);
     let options = PartitionOptions {
         partitions: config.partitions,

@@ -9,6 +9,14 @@ use crate::index::build::build_with;
 /// Limits that cut everything into parts: 64 KiB a binding, 12 workgroups in a line.
 const LOW: Limits = Limits { binding_bytes: 64 << 10, groups: 12, checked: true };
 
+/// The same with fewer passes: a software renderer takes its time.
+fn few_passes(config: IndexConfig) -> IndexConfig {
+    match config {
+        IndexConfig::IvfPq(config) => IndexConfig::IvfPq(IvfPqConfig { iterations_max: 4, ..config }),
+        flat => flat,
+    }
+}
+
 fn build_on(
     gpu: &Arc<Gpu>,
     asked: Accelerator,
@@ -42,10 +50,10 @@ fn an_index_of_a_gpu_finds_what_one_of_the_cpu_finds() {
     for limits in [Limits::default(), LOW] {
         let Some(gpu) = test_gpu(limits) else { return };
         let configs = [
-            (Metric::L2, ElementKind::F16, pq(Metric::L2, 12, 6, 4)),
-            (Metric::L2, ElementKind::F32, pq(Metric::L2, 12, 6, 8)),
-            (Metric::Dot, ElementKind::F16, pq(Metric::Dot, 12, 3, 8)),
-            (Metric::Cosine, ElementKind::F16, pq(Metric::Cosine, 12, 4, 8)),
+            (Metric::L2, ElementKind::F16, few_passes(pq(Metric::L2, 12, 6, 4))),
+            (Metric::L2, ElementKind::F32, few_passes(pq(Metric::L2, 12, 6, 8))),
+            (Metric::Dot, ElementKind::F16, few_passes(pq(Metric::Dot, 12, 3, 8))),
+            (Metric::Cosine, ElementKind::F16, few_passes(pq(Metric::Cosine, 12, 4, 8))),
             (Metric::Cosine, ElementKind::F64, ivf_flat(Metric::Cosine, 12)),
         ];
         // What is cut into small parts takes its time on a software renderer.
@@ -82,16 +90,16 @@ fn losing(gpu: &Arc<Gpu>, stage: &'static str, seen: &Arc<Mutex<Vec<&'static str
 
 #[test]
 fn a_gpu_lost_at_any_stage_leaves_a_whole_index_or_none() {
-    let values = clustered(3000, 8, 4);
+    let values = clustered(1500, 8, 4);
     let table = Table::new(column(ElementKind::F32, &values, 8));
-    let config = pq(Metric::L2, 20, 4, 8);
+    let config = few_passes(pq(Metric::L2, 12, 4, 8));
     for (i, stage) in ["sample", "train partitions", "train codebooks", "encode"].into_iter().enumerate() {
         let Some(gpu) = test_gpu(Limits::default()) else { return };
         let seen = Arc::default();
         let progress = losing(&gpu, stage, &seen);
         let built =
             build_on(&gpu, Accelerator::Auto, &table, &config, &format!("auto{i}"), &progress).unwrap();
-        assert_eq!(built.built.rows, 3000);
+        assert_eq!(built.built.rows, 1500);
         assert!(recall(&table, &built.index, Metric::L2, &values, 8) > 0.8);
         let failure = built.built.details["deviceFailure"].as_str().unwrap();
         assert!(failure.starts_with("the CPU took over: the GPU '"), "{failure}");
@@ -109,8 +117,8 @@ fn a_gpu_lost_at_any_stage_leaves_a_whole_index_or_none() {
 #[test]
 fn a_cancelled_build_on_a_gpu_stops_at_once_and_leaves_nothing() {
     let Some(gpu) = test_gpu(Limits::default()) else { return };
-    let values = clustered(20_000, 32, 5);
-    let table = Table::new(column(ElementKind::F32, &values, 32));
+    let values = clustered(6000, 16, 5);
+    let table = Table::new(column(ElementKind::F32, &values, 16));
     for stage in ["train partitions", "train codebooks", "encode"] {
         let cancel = CancelFlag::default();
         let asked: Arc<Mutex<Option<std::time::Instant>>> = Arc::default();
@@ -122,7 +130,7 @@ fn a_cancelled_build_on_a_gpu_stops_at_once_and_leaves_nothing() {
             }
         });
 
-        let config = pq(Metric::L2, 100, 4, 8);
+        let config = few_passes(pq(Metric::L2, 50, 4, 8));
         let stopped = build_on(&gpu, Accelerator::Gpu, &table, &config, stage, &progress).err().unwrap();
 
         assert_eq!(stopped.code(), "CANCELLED");
@@ -138,7 +146,7 @@ fn two_builds_at_once_share_a_gpu() {
     let Some(gpu) = test_gpu(Limits::default()) else { return };
     let values = clustered(2000, 8, 6);
     let table = Table::new(column(ElementKind::F32, &values, 8));
-    let config = pq(Metric::L2, 15, 4, 8);
+    let config = few_passes(pq(Metric::L2, 15, 4, 8));
     let build = |uuid: &str| {
         let built = build_on(&gpu, Accelerator::Gpu, &table, &config, uuid, &Progress::none()).unwrap();
         fs::read(built.path).unwrap()
