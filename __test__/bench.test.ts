@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { inBatches, inFlight, oneByOne } from '../benches/engines/measure.js';
+import { ticksAround } from '../benches/plot.js';
 import { Random } from '../benches/sets/random.js';
 import { readParts, readVectors, VectorFile } from '../benches/sets/vectors.js';
 import { fastestAt, frontier, percentile, recall } from '../benches/statistics.js';
@@ -62,6 +63,13 @@ describe('a curve', () => {
     expect(fastestAt(points, 0.95)).toBe(points[1]);
     expect(fastestAt(points, 0.96)).toBe(points[2]);
     expect(fastestAt(points, 0.995)).toBeUndefined();
+  });
+});
+
+describe('an axis', () => {
+  test('has ticks just around what is drawn', () => {
+    expect(ticksAround(37, 410)).toEqual([20, 50, 100, 200, 500]);
+    expect(ticksAround(100, 1000)).toEqual([100, 200, 500, 1000]);
   });
 });
 

@@ -115,7 +115,7 @@ async function measure(runner: Runner, truth: Ids[], first: boolean, options: As
     for (const settings of tried) {
       const queries = mode === 'exact' ? EXACT_QUERIES : options.queries;
       const measured = await runner.child.call<Measured>({ ...order, settings, queries });
-      const point = pointOf(measured, settings, truth);
+      const point = pointOf(measured, mode, settings, truth);
       points.set(settings, [...(points.get(settings) ?? []), point]);
     }
   }
@@ -133,8 +133,11 @@ function unbeaten(points: Map<Settings, CurvePoint[]>): Settings[] {
   return frontier(combinedPoints).map(({ settings }) => settings);
 }
 
-function pointOf(measured: Measured, settings: Settings, truth: Ids[]): CurvePoint {
-  const { answers, perSecond, medianMs, p99Ms } = measured;
+function pointOf(measured: Measured, mode: Mode, settings: Settings, truth: Ids[]): CurvePoint {
+  const { answers, medianMs, p99Ms } = measured;
+  // One query at a time: what the median comes to, which an interruption does not change.
+  const alone = mode === 'exact' || mode === 'one' || mode === 'sync';
+  const perSecond = alone ? 1000 / medianMs : measured.perSecond;
   return { settings, recall: recall(answers, truth), perSecond, medianMs, p99Ms };
 }
 
