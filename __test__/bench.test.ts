@@ -3,12 +3,12 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { inBatches, inFlight, oneByOne } from '../benches/engines/measure.js';
-import { ticksAround } from '../benches/plot.js';
-import { Random } from '../benches/sets/random.js';
-import { readParts, readVectors, VectorFile } from '../benches/sets/vectors.js';
-import { fastestAt, frontier, percentile, recall } from '../benches/statistics.js';
-import { nearest } from '../benches/truth.js';
+import { inBatches, inFlight, oneByOne } from '../benches/compare/engines/measure.js';
+import { ticksAround } from '../benches/compare/plot.js';
+import { Random } from '../benches/compare/sets/random.js';
+import { readParts, readVectors, VectorFile } from '../benches/compare/sets/vectors.js';
+import { fastestAt, frontier, percentile, recall } from '../benches/compare/statistics.js';
+import { nearest } from '../benches/compare/truth.js';
 
 describe('percentile', () => {
   test('takes the middle of an odd number of values, and between the two of an even number', () => {

@@ -18,7 +18,7 @@ export interface Contestant {
 }
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const PYTHON = join(HERE, '.data/venv/bin/python');
+const PYTHON = join(HERE, '../.data/venv/bin/python');
 
 /** How an engine is started, and the file that is there when it is installed. */
 export const ENGINES = {
@@ -44,7 +44,7 @@ function node(engine: string, peer?: string) {
   const serve = join(HERE, 'engines/serve.ts');
   return {
     command: () => [process.execPath, '--import', 'tsx', serve, engine],
-    isInstalled: () => peer === undefined || existsSync(join(HERE, 'peers/node_modules', peer)),
+    isInstalled: () => peer === undefined || existsSync(join(HERE, '../peers/node_modules', peer)),
   };
 }
 
