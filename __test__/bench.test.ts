@@ -87,7 +87,7 @@ describe('a bar', () => {
       [0.99, 0.5],
     ]),
     entry('quiverdb ivf_pq 4-bit', 3, [[0.96, 0.1]]),
-    entry('lancedb ivfPq', 80, [[0.97, 3]]),
+    entry('lancedb ivf_pq', 80, [[0.97, 3]]),
   ];
   const ratioOf = (what: string) => bars('fashion', entries).find((bar) => bar.what === what);
 
@@ -99,7 +99,7 @@ describe('a bar', () => {
   test('says when the other does not reach the recall', () => {
     const bar = ratioOf('awaited, recall 0.99');
     expect(bar?.ratio).toBeUndefined();
-    expect(bar?.theirs).toBe('lancedb ivfPq: not reached');
+    expect(bar?.theirs).toBe('lancedb ivf_pq: not reached');
   });
 
   test('is not there for those who did not take part', () => {
