@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow::array::{FixedSizeListArray, Float32Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use quiverdb::distance::{Metric, Query};
+use quiverdb::gpu::{Accelerator, Session};
 use quiverdb::index::{
     Candidate, IndexConfig, IvfPqConfig, Probe, Range, TopK, VectorColumn, VectorIndex, build, flat,
 };
@@ -79,6 +80,18 @@ fn reranked(
     top.into_sorted()
 }
 
+/// The share of the test images' true neighbours among the training images of `column` that are found.
+fn recall(column: &VectorColumn, index: &VectorIndex, probe: &Probe<'_>) -> f64 {
+    let mut found = 0;
+    for query in data::images("t10k-images-idx3-ubyte.gz").queries(Metric::L2).take(QUERIES) {
+        let nearest =
+            flat::search(column, &query, K, Range::default(), 0..u64::MAX, None, &Progress::none()).unwrap();
+        let near = reranked(column, index, &query, probe, K);
+        found += nearest.iter().filter(|candidate| near.contains(candidate)).count();
+    }
+    found as f64 / (QUERIES * K) as f64
+}
+
 #[test]
 fn twenty_of_256_partitions_and_100_reranked_rows_find_99_of_100_neighbours() {
     let folder = tempfile::tempdir().unwrap();
@@ -95,13 +108,35 @@ fn twenty_of_256_partitions_and_100_reranked_rows_find_99_of_100_neighbours() {
     let index = index(folder.path(), &column, "one", config);
 
     let probe = Probe { candidates: 100, probes_min: 20, probes_max: Some(20), ..Probe::default() };
-    let mut found = 0;
-    for query in data::images("t10k-images-idx3-ubyte.gz").queries(Metric::L2).take(QUERIES) {
-        let nearest =
-            flat::search(&column, &query, K, Range::default(), 0..u64::MAX, None, &Progress::none()).unwrap();
-        let near = reranked(&column, &index, &query, &probe, K);
-        found += nearest.iter().filter(|candidate| near.contains(candidate)).count();
-    }
-    let recall = found as f64 / (QUERIES * K) as f64;
+    let recall = recall(&column, &index, &probe);
     assert!(recall >= 0.99, "recall@{K} is {recall}");
+}
+
+#[test]
+fn an_index_built_on_a_gpu_finds_as_many_neighbours_as_one_built_on_the_cpu() {
+    if let Err(error) = Session::open(&Accelerator::Gpu) {
+        let required = std::env::var_os("QUIVERDB_REQUIRE_GPU").is_some_and(|value| value == "1");
+        assert!(!required, "QUIVERDB_REQUIRE_GPU is 1, but {error}");
+        eprintln!("not run: {error}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut images = data::images("train-images-idx3-ubyte.gz");
+    // A fifth of the images: a software renderer takes its time.
+    images.values.truncate(12_000 * images.dim);
+    let version = table(folder.path(), &images);
+    let column = VectorColumn::open(&version, "vector").unwrap();
+    let recalls = [("cpu", Accelerator::Cpu), ("gpu", Accelerator::Gpu)].map(|(uuid, accelerator)| {
+        let config = IvfPqConfig {
+            partitions: Some(64),
+            sub_vectors: Some(49),
+            sample_rate: 64,
+            accelerator,
+            ..IvfPqConfig::default()
+        };
+        let index = index(folder.path(), &column, uuid, config);
+        let probe = Probe { candidates: 20, probes_min: 4, probes_max: Some(4), ..Probe::default() };
+        recall(&column, &index, &probe)
+    });
+    assert!(recalls[0] > 0.8 && (recalls[0] - recalls[1]).abs() <= 0.005, "cpu, gpu: {recalls:?}");
 }

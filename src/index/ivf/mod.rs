@@ -18,7 +18,7 @@ mod sample;
 mod space;
 mod train;
 
-pub(crate) use assign::{Batch, for_each_batch};
+pub(crate) use assign::{Batch, for_each_batch, for_each_points, label};
 pub(crate) use calibrate::{Calibrated, ScanPartition, calibrate};
 pub use calibration::{Calibration, Effort};
 pub(crate) use file::{FileWriter, Header, IndexFile, Sections, UnsealedFile};

@@ -3,6 +3,8 @@
 mod answers;
 mod builds;
 mod exact;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod targets;
 
 use std::fs;
