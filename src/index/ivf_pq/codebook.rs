@@ -1,6 +1,8 @@
 //! Product quantization: a vector is cut into sub-vectors, and each is replaced by the number of
 //! the nearest of a few learnt codewords.
 
+mod groups;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -28,7 +30,8 @@ impl Codebook {
     /// Learns codewords from `residuals`, rows x `dim`, by k-means on each sub-vector.
     ///
     /// Sub-vectors are trained side by side on the current rayon pool; the codewords depend on the
-    /// input and `seed` alone. With fewer (distinct) rows than codewords, codewords repeat.
+    /// input and `seed` alone. Of 256 codewords, those whose numbers share the upper half are near one
+    /// another: a scan looks at upper halves first. With fewer (distinct) rows than codewords, codewords repeat.
     ///
     /// `on_step(done, total)` is called by every thread after each few milliseconds of work.
     ///
@@ -74,6 +77,12 @@ impl Codebook {
             .collect::<Result<_>>()?;
         for sub_vector in alone..sub_vectors {
             books.push(train(sub_vector, Threads::Pool)?);
+        }
+        if bits == 8 {
+            let grouped = books
+                .into_par_iter()
+                .map(|book| Centroids::new(groups::arrange(book.values(), width), width));
+            books = grouped.collect();
         }
         let values = books.iter().flat_map(Centroids::values).copied().collect();
         Ok(Self { values, width, bits, books })

@@ -62,14 +62,14 @@ impl RowTerms {
     }
 }
 
-/// The multiple of `decoded` that is nearest to `residual`, in half precision; 0 if nothing was decoded.
+/// The multiple of `decoded` that is nearest to `residual`, in half precision; 0 if nothing was decoded, or
+/// something that points away from the residual: a scan relies on scales that are not negative.
 fn scale(residual: &[f32], decoded: &[f32]) -> f32 {
     let scale = dot(residual, decoded) / norm_squared(decoded);
     if !scale.is_finite() {
         return 0.0;
     }
-    let limit = half::f16::MAX.to_f32();
-    half::f16::from_f32(scale.clamp(-limit, limit)).to_f32()
+    half::f16::from_f32(scale.clamp(0.0, half::f16::MAX.to_f32())).to_f32()
 }
 
 /// One query's part of all estimates.

@@ -6,7 +6,7 @@ use roaring::RoaringTreemap;
 
 use super::codebook::Codebook;
 use super::estimate::QueryTerms;
-use super::file;
+use super::file::{self, Extent};
 use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable, prefetch};
 use crate::distance::{Metric, Query};
 use crate::error::{Error, Result};
@@ -93,23 +93,24 @@ impl Scan<'_> {
     /// Offers the rows of a partition to `top`; returns how many there are.
     fn partition(&self, ranked: Ranked, top: &mut TopK) -> Result<u64> {
         let rows = self.index.file.directory()[ranked.partition].rows;
+        let layout = self.index.layout;
         let extent = self.index.file.extent(ranked.partition)?;
-        let block_bytes = self.index.layout.bytes();
-        let (blocks, row_ids) = extent.split_at(self.index.layout.blocks(rows as usize) * block_bytes);
-        let row_ids: &[u64] = bytemuck::cast_slice(&row_ids[..rows as usize * size_of::<u64>()]);
+        let Extent { blocks, lower, row_ids } = Extent::of(layout, extent, rows as usize);
         let base = self.terms.base(ranked.score, self.index.centroid(ranked.partition));
-        for (block, row_ids) in blocks.chunks_exact(block_bytes).zip(row_ids.chunks(BLOCK_ROWS)) {
-            self.block(block, row_ids, base, top);
+        let blocks = blocks.chunks_exact(layout.bytes()).zip(row_ids.chunks(BLOCK_ROWS)).enumerate();
+        for (at, (block, row_ids)) in blocks {
+            let lower = &lower[at * BLOCK_ROWS * layout.lower_bytes()..];
+            self.block(block, lower, row_ids, base, top);
         }
         Ok(rows)
     }
 
     #[inline]
-    fn block(&self, block: &[u8], row_ids: &[u64], base: f32, top: &mut TopK) {
+    fn block(&self, block: &[u8], lower: &[u8], row_ids: &[u64], base: f32, top: &mut TopK) {
         // The next number up, so that a row as far as the worst one kept passes and can win by its id.
         let threshold = (top.threshold() / self.terms.unit).next_up();
         let mut estimates = [0.0; BLOCK_ROWS];
-        let mut passed = self.table.scan(block, base, self.terms.factor, threshold, &mut estimates);
+        let mut passed = self.table.scan(block, lower, base, self.terms.factor, threshold, &mut estimates);
         while passed != 0 {
             let row = passed.trailing_zeros() as usize;
             passed &= passed - 1;
