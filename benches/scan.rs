@@ -33,7 +33,7 @@ fn report(layout: BlockLayout, rows: usize) {
     let read = plain_read(&blocks);
     let values: Vec<f32> =
         noise(layout.sub_vectors * layout.codewords()).iter().map(|&byte| f32::from(byte) / 256.0).collect();
-    let table = ScanTable::new(layout, &values);
+    let mut table = ScanTable::new(layout, &values);
     // Below every estimate but a few, as a search with enough candidates has it.
     let threshold = -2.0 * 0.7 * layout.sub_vectors as f32;
 

@@ -3,9 +3,10 @@
 //! Rows are filed by their nearest centroid, and a query looks only into the partitions whose centroids are
 //! near it. `space` turns stored vectors into points, `train` finds the centroids, `assign` streams the
 //! column past them, `runs` sorts what comes of it by partition, `file` is the file it ends up in, `probe`
-//! is the way back.
+//! is the way back, `coarse` its first step.
 
 mod assign;
+mod coarse;
 mod file;
 mod probe;
 mod report;

@@ -45,8 +45,14 @@ impl IvfFlat {
         let Some(point) = self.space.query_point(query) else { return Ok(Found::nothing(true)) };
         let directory = self.file.directory();
         let has_rows = |partition: usize| directory[partition].rows > 0;
-        let mut ranking =
-            Ranking::new(self.metric(), &point, self.file.mean(), self.file.centroids(), has_rows);
+        let mut ranking = Ranking::new(
+            self.metric(),
+            &point,
+            self.file.mean(),
+            self.file.centroids(),
+            self.file.coarse(),
+            has_rows,
+        );
         probe(&mut ranking, settings, true, progress, |ranked, _, top| {
             self.scan(ranked, query, settings.rows, top)
         })

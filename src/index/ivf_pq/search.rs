@@ -7,8 +7,8 @@ use roaring::RoaringTreemap;
 use super::codebook::Codebook;
 use super::estimate::QueryTerms;
 use super::file::{self, Extent};
-use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable, prefetch};
-use crate::distance::{Metric, Query};
+use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable};
+use crate::distance::{Metric, Query, prefetch};
 use crate::error::{Error, Result};
 use crate::index::ivf::{IndexFile, Ranked, Ranking, Space, probe};
 use crate::index::{Candidate, Found, Probe, TopK};
@@ -51,17 +51,17 @@ impl IvfPq {
         let directory = self.file.directory();
         let (mean, centroids) = (self.file.mean(), self.file.centroids());
         let has_rows = |partition: usize| directory[partition].rows > 0;
-        let mut ranking = Ranking::new(self.metric(), &point, mean, centroids, has_rows);
+        let mut ranking = Ranking::new(self.metric(), &point, mean, centroids, self.file.coarse(), has_rows);
         let Some(first) = ranking.get(0, settings.probes_min) else { return Ok(Found::nothing(false)) };
 
         let terms = QueryTerms::new(self.metric(), point, mean, self.centroid(first.partition));
         let mut products = vec![0.0; self.layout.sub_vectors * self.layout.codewords()];
         self.codebook.inner_products(&terms.table_point, &mut products);
-        let scan =
+        let mut scan =
             Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows: settings.rows };
         let mut found = probe(&mut ranking, settings, false, progress, |ranked, next, top| {
             if let Some(next) = next {
-                prefetch(self.file.unchecked_extent(next));
+                prefetch::start(self.file.unchecked_extent(next));
             }
             scan.partition(ranked, top)
         })?;
@@ -91,7 +91,7 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// Offers the rows of a partition to `top`; returns how many there are.
-    fn partition(&self, ranked: Ranked, top: &mut TopK) -> Result<u64> {
+    fn partition(&mut self, ranked: Ranked, top: &mut TopK) -> Result<u64> {
         let rows = self.index.file.directory()[ranked.partition].rows;
         let layout = self.index.layout;
         let extent = self.index.file.extent(ranked.partition)?;
@@ -106,7 +106,7 @@ impl Scan<'_> {
     }
 
     #[inline]
-    fn block(&self, block: &[u8], lower: &[u8], row_ids: &[u64], base: f32, top: &mut TopK) {
+    fn block(&mut self, block: &[u8], lower: &[u8], row_ids: &[u64], base: f32, top: &mut TopK) {
         // The next number up, so that a row as far as the worst one kept passes and can win by its id.
         let threshold = (top.threshold() / self.terms.unit).next_up();
         let mut estimates = [0.0; BLOCK_ROWS];

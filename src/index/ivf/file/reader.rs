@@ -1,10 +1,13 @@
 //! Reading an index file in place, after checking all that this relies on.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{DirectoryEntry, HEADER_CRC_AT, Header, PAGE, Section, VERSION, page_aligned};
+use crate::distance::Metric;
 use crate::error::{Error, Result};
+use crate::index::ivf::coarse::CoarseCentroids;
 use crate::storage::MappedFile;
 
 /// An index file, mapped and checked: header and sections by checksum when it is opened, each extent by its
@@ -13,6 +16,7 @@ pub(crate) struct IndexFile {
     map: MappedFile,
     path: PathBuf,
     header: Header,
+    coarse: CoarseCentroids,
     /// Which extents have been found to be whole.
     whole: Box<[AtomicBool]>,
 }
@@ -33,8 +37,13 @@ impl IndexFile {
                 Error::UnsupportedFormat { path: path.to_owned(), found, supported: VERSION }
             }
         })?;
+        // From here on, a query reads the extents that it probes and nothing between.
+        map.expect_scattered_reads();
         let whole = (0..header.partitions).map(|_| AtomicBool::new(false)).collect();
-        Ok(Self { map, path: path.to_owned(), header, whole })
+        let centroids = bytemuck::cast_slice(section_bytes(map.bytes(), header.centroids));
+        let metric = header.metric().unwrap_or(Metric::L2);
+        let coarse = CoarseCentroids::new(metric, centroids, header.point_dim());
+        Ok(Self { map, path: path.to_owned(), header, coarse, whole })
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -49,6 +58,11 @@ impl IndexFile {
     /// Partitions x point dimensions, the mean removed.
     pub(crate) fn centroids(&self) -> &[f32] {
         bytemuck::cast_slice(self.section(self.header.centroids))
+    }
+
+    /// The centroids as bytes.
+    pub(crate) fn coarse(&self) -> &CoarseCentroids {
+        &self.coarse
     }
 
     /// Sub-vectors x codewords x dimensions of a sub-vector.
@@ -76,10 +90,14 @@ impl IndexFile {
 
     /// As [`IndexFile::extent`], for who only wants the bytes to be near.
     pub(crate) fn unchecked_extent(&self, partition: usize) -> &[u8] {
+        &self.map.bytes()[self.extent_range(partition)]
+    }
+
+    fn extent_range(&self, partition: usize) -> Range<usize> {
         let directory = self.directory();
         let start = directory[partition].offset;
         let end = directory.get(partition + 1).map_or(self.header.file_bytes, |next| next.offset);
-        &self.map.bytes()[start as usize..end as usize]
+        start as usize..end as usize
     }
 
     /// Reads every partition and compares its checksum.
@@ -89,6 +107,8 @@ impl IndexFile {
 
     #[cold]
     fn check_extent(&self, partition: usize) -> Result<()> {
+        // One read for the whole extent, where touching its pages would be one for each.
+        self.map.fetch(self.extent_range(partition));
         if crc32c::crc32c(self.unchecked_extent(partition)) == self.directory()[partition].crc {
             return Ok(());
         }
@@ -98,7 +118,7 @@ impl IndexFile {
 
     fn section(&self, section: Section) -> &[u8] {
         // `check` has seen that this is inside the file.
-        &self.map.bytes()[section.offset as usize..(section.offset + section.bytes) as usize]
+        section_bytes(self.map.bytes(), section)
     }
 }
 

@@ -8,8 +8,8 @@ use std::arch::x86_64::*;
 
 use super::kernels::{Kernels, SUB_VECTORS_PER_FOLD};
 use super::layout::{ADDS_BYTES, BLOCK_ROWS, SCALES_BYTES};
-use super::prefetch;
 use super::table::Estimate;
+use crate::distance::prefetch;
 
 /// The kernels, when this CPU has the instructions they use.
 pub(super) fn kernels() -> Option<Kernels> {

@@ -25,7 +25,6 @@ mod kernels;
 mod layout;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-mod prefetch;
 mod quantised;
 mod scalar;
 mod table;
@@ -33,5 +32,4 @@ mod table;
 mod tests;
 
 pub use layout::{BLOCK_ROWS, BlockLayout};
-pub use prefetch::prefetch;
 pub use table::ScanTable;

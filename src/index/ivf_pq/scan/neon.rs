@@ -5,8 +5,8 @@ use std::arch::asm;
 
 use super::kernels::{Kernels, SUB_VECTORS_PER_FOLD};
 use super::layout::{ADDS_BYTES, BLOCK_ROWS, SCALES_BYTES};
-use super::prefetch;
 use super::table::Estimate;
+use crate::distance::prefetch;
 
 /// The kernels. Every 64-bit ARM CPU has NEON, so nothing is detected.
 pub(super) fn kernels() -> Option<Kernels> {

@@ -2,8 +2,8 @@
 
 use super::kernels::{Kernels, kernels};
 use super::layout::{BLOCK_ROWS, Block, BlockLayout, add, scale};
-use super::prefetch;
 use super::quantised::Quantised;
+use crate::distance::prefetch;
 
 /// How many codewords share the upper half of their numbers, and how many such groups there are.
 const SIDE: usize = 16;
@@ -18,10 +18,26 @@ const DEVIATIONS: f32 = 3.0;
 pub struct ScanTable {
     layout: BlockLayout,
     /// What every row meets: 16 entries for each sub-vector. For 8 bits, an entry is the mean of the 16
-    /// codewords that share an upper half, and the bias is too favourable by what the lower halves may add.
+    /// codewords that share an upper half.
     sixteens: Quantised,
     /// For 8 bits: 256 entries for each sub-vector, for rows that may be below the threshold.
     whole: Option<Quantised>,
+    doubt: Doubt,
+}
+
+/// What lower halves add to a row's sum of table values, learnt from the rows that were looked at before there
+/// was a threshold.
+#[derive(Debug, Clone, Copy, Default)]
+struct Doubt {
+    rows: f32,
+    squares: f32,
+}
+
+impl Doubt {
+    /// How much too favourable a sum by upper halves must be to let through what may be good enough.
+    fn allowance(&self) -> f32 {
+        DEVIATIONS * (self.squares / self.rows.max(1.0)).sqrt()
+    }
 }
 
 /// What turns the sum of a row's table entries into its estimate.
@@ -45,12 +61,13 @@ impl ScanTable {
         let codewords = layout.codewords();
         assert_eq!(values.len(), layout.sub_vectors * codewords, "sub-vectors x codewords");
         if layout.bits == 4 {
-            return ScanTable { layout, sixteens: Quantised::new(values, codewords), whole: None };
+            let sixteens = Quantised::new(values, codewords);
+            return ScanTable { layout, sixteens, whole: None, doubt: Doubt::default() };
         }
-        let (means, variance) = upper_halves(values);
-        let mut sixteens = Quantised::new(&means, SIDE);
-        sixteens.bias += DEVIATIONS * variance.sqrt();
-        ScanTable { layout, sixteens, whole: Some(Quantised::new(values, codewords)) }
+        let groups = values.as_chunks::<SIDE>().0.iter();
+        let means: Vec<f32> = groups.map(|group| group.iter().sum::<f32>() / SIDE as f32).collect();
+        let (sixteens, whole) = (Quantised::new(&means, SIDE), Quantised::new(values, codewords));
+        ScanTable { layout, sixteens, whole: Some(whole), doubt: Doubt::default() }
     }
 
     /// Estimates the distances of the rows of a block:
@@ -64,14 +81,15 @@ impl ScanTable {
     /// written to `estimates`; what is written for other rows means nothing. NaN is not below anything, nor are
     /// the unused rows of the last block.
     ///
-    /// For 8 bits, rows are first judged by the upper halves of their codes. If the threshold is finite, a row
-    /// that is barely below it may be passed over.
+    /// For 8 bits, rows are first judged by the upper halves of their codes, with an allowance learnt from the
+    /// rows that were scanned while the threshold was infinite: scans of one query start with such a threshold.
+    /// Later, a row that is barely below the threshold may be passed over.
     ///
     /// # Panics
     /// If `block` is not [`BlockLayout::bytes`] long, or `lower` lacks a row.
     #[inline]
     pub fn scan(
-        &self,
+        &mut self,
         block: &[u8],
         lower: &[u8],
         base: f32,
@@ -85,7 +103,7 @@ impl ScanTable {
     #[inline]
     #[expect(clippy::too_many_arguments, reason = "as `scan`, for any kernels")]
     pub(super) fn scan_with(
-        &self,
+        &mut self,
         kernels: &Kernels,
         block: &[u8],
         lower: &[u8],
@@ -101,40 +119,25 @@ impl ScanTable {
         prefetch::ahead(block.adds);
         prefetch::ahead(block.scales);
         let Quantised { bias, step, .. } = self.sixteens;
-        let estimate = Estimate { base, factor, bias, step, threshold };
+        let estimate = Estimate { base, factor, bias: bias + self.doubt.allowance(), step, threshold };
         let below = (kernels.estimate)(&estimate, &sums, block.adds, block.scales, estimates);
-        match &self.whole {
-            None => below,
-            Some(whole) => {
-                let estimate = Estimate { bias: whole.bias, step: whole.step, ..estimate };
-                self.look_closer(whole, &estimate, block, lower, below, estimates)
+        let Some(whole) = &self.whole else { return below };
+        let lower_bytes = self.layout.lower_bytes();
+        let lower = |row: usize| &lower[row * lower_bytes..][..lower_bytes];
+        if threshold == f32::INFINITY {
+            for row in rows(below) {
+                let halved = bias + step * sums[row] as f32;
+                self.doubt.rows += 1.0;
+                self.doubt.squares += (product(whole, block, lower(row), row) - halved).powi(2);
             }
         }
-    }
-
-    /// Estimates by whole codes the rows whose bits are set in `rows`; returns which of them are below.
-    #[inline]
-    fn look_closer(
-        &self,
-        whole: &Quantised,
-        estimate: &Estimate,
-        block: Block<'_>,
-        lower: &[u8],
-        mut rows: u64,
-        estimates: &mut [f32; BLOCK_ROWS],
-    ) -> u64 {
-        let lower_bytes = self.layout.lower_bytes();
-        let mut below = 0;
-        while rows != 0 {
-            let row = rows.trailing_zeros() as usize;
-            rows &= rows - 1;
-            let lower = &lower[row * lower_bytes..][..lower_bytes];
-            let product = estimate.bias + estimate.step * sum_whole(whole, block.codes, lower, row) as f32;
-            let scaled = (estimate.factor * scale(block.scales, row)) * product;
-            estimates[row] = (estimate.base + add(block.adds, row)) + scaled;
-            below |= u64::from(estimates[row] < estimate.threshold) << row;
+        let mut passed = 0;
+        for row in rows(below) {
+            let scaled = (factor * scale(block.scales, row)) * product(whole, block, lower(row), row);
+            estimates[row] = (base + add(block.adds, row)) + scaled;
+            passed |= u64::from(estimates[row] < threshold) << row;
         }
-        below
+        passed
     }
 
     /// The largest error that quantisation to bytes can cause in a row's sum of table values.
@@ -143,29 +146,25 @@ impl ScanTable {
     }
 }
 
-/// The sum of the entries of a row's codes of 8 bits.
+/// The numbers of the bits that are set.
+fn rows(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let row = bits.trailing_zeros() as usize;
+        bits &= bits.wrapping_sub(1);
+        (row < BLOCK_ROWS).then_some(row)
+    })
+}
+
+/// The sum of the table values of a row's codes of 8 bits.
 #[inline]
-fn sum_whole(whole: &Quantised, upper: &[u8], lower: &[u8], row: usize) -> u32 {
-    let pairs = whole.bytes().as_chunks::<512>().0.iter().zip(upper.as_chunks::<BLOCK_ROWS>().0).zip(lower);
+fn product(whole: &Quantised, block: Block<'_>, lower: &[u8], row: usize) -> f32 {
+    let upper = block.codes.as_chunks::<BLOCK_ROWS>().0;
+    let pairs = whole.bytes().as_chunks::<512>().0.iter().zip(upper).zip(lower);
     let mut sum = 0;
     for ((tables, upper), &lower) in pairs {
         let upper = upper[row];
         let (even, odd) = (upper << 4 | lower & 0x0F, upper & 0xF0 | lower >> 4);
         sum += u32::from(tables[usize::from(even)]) + u32::from(tables[256 + usize::from(odd)]);
     }
-    sum
-}
-
-/// The mean value of each group of codewords that share an upper half, and the variance, summed over
-/// sub-vectors, of values within their groups.
-fn upper_halves(values: &[f32]) -> (Vec<f32>, f32) {
-    let groups = values.as_chunks::<SIDE>().0;
-    let mut means = Vec::with_capacity(groups.len());
-    let mut squares = 0.0;
-    for group in groups {
-        let mean = group.iter().sum::<f32>() / SIDE as f32;
-        squares += group.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>();
-        means.push(mean);
-    }
-    (means, squares / (SIDE * SIDE) as f32)
+    whole.bias + whole.step * sum as f32
 }
