@@ -31,14 +31,14 @@ impl IndexFile {
         extent_bytes: impl Fn(&Header, u64) -> Option<u64>,
     ) -> Result<Self> {
         let map = MappedFile::open(path, file_bytes)?;
-        let header = check(map.bytes(), magic, extent_bytes).map_err(|fault| match fault {
+        // A query reads the sections and the extents that it probes, and nothing between.
+        map.expect_scattered_reads();
+        let header = check(&map, magic, extent_bytes).map_err(|fault| match fault {
             Fault::Damaged(reason) => Error::corrupted(path, reason),
             Fault::Newer(found) => {
                 Error::UnsupportedFormat { path: path.to_owned(), found, supported: VERSION }
             }
         })?;
-        // From here on, a query reads the extents that it probes and nothing between.
-        map.expect_scattered_reads();
         let whole = (0..header.partitions).map(|_| AtomicBool::new(false)).collect();
         let centroids = bytemuck::cast_slice(section_bytes(map.bytes(), header.centroids));
         let metric = header.metric().unwrap_or(Metric::L2);
@@ -136,10 +136,11 @@ impl From<&str> for Fault {
 
 /// Checks everything that reading in place relies on.
 fn check(
-    bytes: &[u8],
+    map: &MappedFile,
     magic: [u8; 8],
     extent_bytes: impl Fn(&Header, u64) -> Option<u64>,
 ) -> Result<Header, Fault> {
+    let bytes = map.bytes();
     let page = bytes.get(..PAGE).ok_or("the file is shorter than its header")?;
     if page[..8] != magic {
         return Err("it does not start like an index of this kind".into());
@@ -155,6 +156,7 @@ fn check(
         let reason = format!("it has {} bytes instead of {}", bytes.len(), header.file_bytes);
         return Err(Fault::Damaged(reason));
     }
+    map.fetch(PAGE..(header.extents.offset as usize).clamp(PAGE, bytes.len()));
     check_sections(&header, bytes)?;
     let directory = section_bytes(bytes, header.directory);
     check_directory(
