@@ -1,6 +1,7 @@
 //! What JavaScript sees. Methods convert arguments, start a job, and convert its result; they decide
 //! nothing. `lib/` makes this pleasant to use.
 
+mod condition;
 mod connection;
 mod index;
 mod ipc;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Result;
 use crate::index::{VectorColumn, VectorIndex};
+use crate::query::row_sets::RowSets;
 use crate::storage::{IndexEntry, Version};
 
 /// A version of a table, opened for reading. Never changes; shared by any number of readers.
@@ -15,6 +16,7 @@ pub struct Snapshot {
     indexes: Vec<Arc<OpenIndex>>,
     // Opening a vector column walks all its batches, so it is done once per snapshot.
     vector_columns: Mutex<HashMap<String, Arc<VectorColumn>>>,
+    row_sets: RowSets,
 }
 
 impl Snapshot {
@@ -33,7 +35,7 @@ impl Snapshot {
                     .unwrap_or_else(|| Arc::new(OpenIndex::new(entry.clone(), version.folder().to_owned())))
             })
             .collect();
-        Self { version, indexes, vector_columns: Mutex::default() }
+        Self { version, indexes, vector_columns: Mutex::default(), row_sets: RowSets::default() }
     }
 
     /// The version this snapshot shows.
@@ -44,6 +46,11 @@ impl Snapshot {
     /// The indexes of this version, in the order they were made.
     pub fn indexes(&self) -> &[Arc<OpenIndex>] {
         &self.indexes
+    }
+
+    /// The rows of the filters that were asked for lately.
+    pub(crate) fn row_sets(&self) -> &RowSets {
+        &self.row_sets
     }
 
     /// The vector column `name`.
