@@ -296,6 +296,9 @@ describe('Connection.openTable', () => {
 
     expect(error.code).toBe('TABLE_NOT_FOUND');
     expect(error.message).toBe("table 'citys' was not found (did you mean 'cities'?)");
+    expect((await rejection(db.openTable('words'))).message).toBe(
+      "table 'words' was not found; the tables are 'cities'",
+    );
     expect((await rejection(db.openTable(''))).code).toBe('INVALID_ARGUMENT');
     expect((await rejection(db.openTable('t', { version: 1 } as any))).message).toContain(
       'version',
@@ -377,6 +380,7 @@ describe('Connection.dropTable', () => {
     await db.dropAllTables();
 
     expect(await db.tableNames()).toEqual([]);
+    expect((await rejection(db.openTable('a'))).message).toContain('this connection has no tables');
     await db.dropAllTables([]);
   });
 });

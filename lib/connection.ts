@@ -57,7 +57,8 @@ const CREATE_OPTIONS: readonly (keyof CreateTableOptions)[] = ['mode', 'existOk'
 /**
  * Opens a connection to a folder of tables, which is made if it is not there.
  *
- * @param uri a path, a `file://` address, or `memory://` for tables that go when the process does
+ * @param uri a path, in which a leading `~` is the home folder, a `file://` address, or `memory://`
+ * for tables that go when the process does
  *
  * @example
  * ```ts

@@ -13,12 +13,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// No table of this name is in the connection's folder.
-    #[error("table '{name}' was not found{}", hint(.similar))]
+    #[error("table '{name}' was not found{}", tables(.available, name))]
     TableNotFound {
         /// The name that was asked for.
         name: String,
-        /// The nearest existing name, if one is near.
-        similar: Option<String>,
+        /// The names of all tables of the connection, where they were looked up.
+        available: Option<Vec<String>>,
     },
 
     /// A table of this name exists already.
@@ -63,7 +63,7 @@ pub enum Error {
     },
 
     /// A vector's length is not the column's.
-    #[error("the vector has {actual} dimensions, but column '{column}' stores {expected}")]
+    #[error("the vector has {}, but column '{column}' stores {expected}", dimensions(*.actual))]
     DimensionMismatch {
         /// The vector column.
         column: String,
@@ -277,6 +277,11 @@ impl Error {
         }
     }
 
+    /// An [`Error::TableNotFound`] that knows of no other tables.
+    pub(crate) fn table_not_found(name: &str) -> Self {
+        Self::TableNotFound { name: name.to_owned(), available: None }
+    }
+
     /// An [`Error::ColumnNotFound`] that names the nearest of the available columns.
     pub fn column_not_found<'a>(name: &str, available: impl IntoIterator<Item = &'a str>) -> Self {
         let available: Vec<String> = available.into_iter().map(str::to_owned).collect();
@@ -324,6 +329,22 @@ fn hint(similar: &Option<String>) -> String {
     similar.as_ref().map(|name| format!(" (did you mean '{name}'?)")).unwrap_or_default()
 }
 
+/// What to open instead of the table `name`: the nearest, or any.
+fn tables(available: &Option<Vec<String>>, name: &str) -> String {
+    let Some(available) = available else { return String::new() };
+    let similar = nearest(name, available.iter().map(String::as_str));
+    match available.as_slice() {
+        [] => "; this connection has no tables: create it, or connect to another folder".to_owned(),
+        _ if similar.is_some() => hint(&similar),
+        names => format!("; the tables are {}", list(names)),
+    }
+}
+
+/// `1 dimension`, `3 dimensions`.
+pub(crate) fn dimensions(count: usize) -> String {
+    format!("{count} dimension{}", if count == 1 { "" } else { "s" })
+}
+
 fn list(names: &[String]) -> String {
     const SHOWN: usize = 30;
     if names.is_empty() {
@@ -349,6 +370,36 @@ mod tests {
             error.to_string(),
             "column 'prise' was not found (did you mean 'price'?); the columns are 'id', 'price'"
         );
+    }
+
+    #[test]
+    fn a_missing_table_comes_with_what_there_is_instead() {
+        let message = |available: Option<&[&str]>| {
+            let available = available.map(|names| names.iter().map(|&name| name.to_owned()).collect());
+            Error::TableNotFound { name: "citys".to_owned(), available }.to_string()
+        };
+
+        assert_eq!(message(None), "table 'citys' was not found");
+        assert_eq!(
+            message(Some(&[])),
+            "table 'citys' was not found; this connection has no tables: create it, or connect to another folder"
+        );
+        assert_eq!(
+            message(Some(&["cities", "words"])),
+            "table 'citys' was not found (did you mean 'cities'?)"
+        );
+        assert_eq!(
+            message(Some(&["t", "words"])),
+            "table 'citys' was not found; the tables are 't', 'words'"
+        );
+    }
+
+    #[test]
+    fn one_dimension_is_not_many() {
+        let mismatch = |actual| Error::DimensionMismatch { column: "v".to_owned(), expected: 2, actual };
+
+        assert_eq!(mismatch(1).to_string(), "the vector has 1 dimension, but column 'v' stores 2");
+        assert_eq!(mismatch(3).to_string(), "the vector has 3 dimensions, but column 'v' stores 2");
     }
 
     #[test]

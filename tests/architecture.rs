@@ -37,7 +37,7 @@ const UNSAFE_FILES: &[&str] = &[
     "distance/sums.rs",
     "kmeans/kernel/plain.rs",
     // Hints to fetch memory.
-    "index/ivf_pq/scan/prefetch.rs",
+    "distance/prefetch.rs",
     // The memory map, and the decoding of Arrow data in it without a second pass over the bytes.
     "storage/map.rs",
     "storage/segment/file.rs",

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 
-use crate::error::{Error, IoContext, Result, nearest};
+use crate::error::{Error, IoContext, Result};
 use crate::storage::files;
 use crate::storage::{Manifest, TemporaryFolder};
 use crate::table::{CreateMode, Table, TableOptions, Writer, check_name, folder_of, name_of};
@@ -99,12 +99,12 @@ impl Connection {
     /// Opens a table.
     ///
     /// # Errors
-    /// [`Error::InvalidTableName`], [`Error::TableNotFound`] with the nearest name,
+    /// [`Error::InvalidTableName`], [`Error::TableNotFound`] with the names there are,
     /// [`Error::Corrupted`].
     pub fn open_table(&self, name: &str) -> Result<Table> {
         let place = self.place()?;
         let opened = Table::open(&place.folder, name, self.table_options(&place));
-        opened.map_err(|error| with_nearest(error, &place.folder))
+        opened.map_err(|error| with_names(error, &place.folder))
     }
 
     /// Starts a table. It appears, with all that was written, when the writer commits; until then,
@@ -130,10 +130,10 @@ impl Connection {
     /// Windows, where a table in use cannot be dropped.
     ///
     /// # Errors
-    /// [`Error::InvalidTableName`], [`Error::TableNotFound`] with the nearest name, I/O errors.
+    /// [`Error::InvalidTableName`], [`Error::TableNotFound`] with the names there are, I/O errors.
     pub fn drop_table(&self, name: &str) -> Result<()> {
         let place = self.place()?;
-        drop_in(&place.folder, name).map_err(|error| with_nearest(error, &place.folder))
+        drop_in(&place.folder, name).map_err(|error| with_names(error, &place.folder))
     }
 
     /// Removes all tables.
@@ -195,7 +195,7 @@ fn names_in(folder: &Path) -> Result<Vec<String>> {
 /// Renames first, because that is one step: there is never half a table.
 fn drop_in(folder: &Path, name: &str) -> Result<()> {
     check_name(name)?;
-    let absent = || Error::TableNotFound { name: name.to_owned(), similar: None };
+    let absent = || Error::table_not_found(name);
     let table = folder_of(folder, name);
     Manifest::latest_version(&table)?.ok_or_else(absent)?;
     let dropped = folder.join(format!("{DROPPED_PREFIX}{}", uuid::Uuid::new_v4()));
@@ -217,14 +217,10 @@ fn remove_dropped(folder: &Path) {
     }
 }
 
-/// Adds the nearest existing name to the error that there is no such table.
-fn with_nearest(error: Error, folder: &Path) -> Error {
+/// Adds the names of the tables there are to the error that there is no such table.
+fn with_names(error: Error, folder: &Path) -> Error {
     match error {
-        Error::TableNotFound { name, .. } => {
-            let names = names_in(folder).unwrap_or_default();
-            let similar = nearest(&name, names.iter().map(String::as_str));
-            Error::TableNotFound { name, similar }
-        }
+        Error::TableNotFound { name, .. } => Error::TableNotFound { name, available: names_in(folder).ok() },
         other => other,
     }
 }

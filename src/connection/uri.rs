@@ -14,13 +14,13 @@ pub(super) enum Location {
     Memory,
 }
 
-/// Reads a path, a `file://` URL or `memory://`.
+/// Reads a path, in which a leading `~` is the home folder, a `file://` URL or `memory://`.
 pub(super) fn parse(uri: &str) -> Result<Location> {
     if uri.is_empty() || uri.contains('\0') {
         return Err(invalid(uri, "it must be a folder's path, a file:// URL or memory://"));
     }
     let path = match scheme(uri) {
-        None => PathBuf::from(uri),
+        None => home_expanded(uri)?,
         Some(("memory", "" | "/")) => return Ok(Location::Memory),
         Some(("memory", _)) => {
             return Err(invalid(uri, "tables in memory have no name or place; write memory://"));
@@ -31,6 +31,19 @@ pub(super) fn parse(uri: &str) -> Result<Location> {
         }
     };
     std::path::absolute(&path).at("find", &path).map(Location::Folder)
+}
+
+/// A path with `~` or `~/` at its start replaced by the home folder, as a shell does. Other users' homes
+/// (`~name`) are not looked up: such a name is a folder.
+fn home_expanded(path: &str) -> Result<PathBuf> {
+    let Some(rest) = path.strip_prefix('~') else { return Ok(PathBuf::from(path)) };
+    if !rest.is_empty() && !rest.starts_with(std::path::is_separator) {
+        return Ok(PathBuf::from(path));
+    }
+    let home = std::env::home_dir()
+        .filter(|home| home.is_absolute())
+        .ok_or_else(|| invalid(path, "a path without ~: this user has no home folder"))?;
+    Ok(home.join(rest.trim_start_matches(std::path::is_separator)))
 }
 
 /// The scheme of a URL in lower case, and what follows `://`.
@@ -105,6 +118,23 @@ mod tests {
     #[test]
     fn a_relative_path_is_made_absolute() {
         assert_eq!(folder("data/cities"), std::env::current_dir().unwrap().join("data/cities"));
+    }
+
+    #[test]
+    fn a_leading_tilde_is_the_home_folder() {
+        let home = std::env::home_dir().unwrap();
+        assert_eq!(folder("~"), home);
+        assert_eq!(folder("~/"), home);
+        assert_eq!(folder("~/data//cities"), home.join("data/cities"));
+        assert_eq!(folder("~//etc"), home.join("etc"));
+    }
+
+    #[test]
+    fn a_tilde_elsewhere_is_part_of_a_name() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(folder("./~"), here.join("~"));
+        assert_eq!(folder("~name/data"), here.join("~name/data"));
+        assert_eq!(folder("file:///~/data"), PathBuf::from("/~/data"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod lanes;
 mod metric;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+pub mod prefetch;
 mod query;
 mod scalar;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

@@ -41,6 +41,11 @@ impl<'a> Vectors<'a> {
         for_each_type!(self, values => values.len())
     }
 
+    /// The values as they lie in memory.
+    pub fn bytes(&self) -> &'a [u8] {
+        for_each_type!(*self, values => bytemuck::cast_slice(values))
+    }
+
     /// The rows of a range, in vectors of `dim` dimensions.
     ///
     /// # Panics

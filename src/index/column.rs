@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Float16Type, Float32Type, Float64Type, I
 use half::f16;
 use rayon::prelude::*;
 
-use crate::distance::{Query, Vectors};
+use crate::distance::{Query, Vectors, prefetch};
 use crate::error::{Error, Result};
 use crate::storage::Version;
 
@@ -205,12 +205,24 @@ impl VectorColumn {
     }
 
     fn distances_of_few(&self, query: &Query, row_ids: &[u64], out: &mut [f32]) {
-        for (&row_id, distance) in row_ids.iter().zip(out) {
-            if let Some((chunk, row)) = self.locate(row_id).filter(|(chunk, row)| !chunk.is_null(*row)) {
-                let vector = chunk.vectors().slice(row..row + 1, self.dim);
+        let mut next = row_ids.first().and_then(|&row_id| self.vector(row_id));
+        for (i, distance) in out.iter_mut().enumerate() {
+            let vector = next;
+            next = row_ids.get(i + 1).and_then(|&row_id| self.vector(row_id));
+            if let Some(next) = next {
+                // Rows lie far apart: while one is compared, the next one comes from memory.
+                prefetch::start(next.bytes());
+            }
+            if let Some(vector) = vector {
                 query.distances(vector, std::slice::from_mut(distance));
             }
         }
+    }
+
+    /// The vector of the row with this id, if it has one.
+    fn vector(&self, row_id: u64) -> Option<Vectors<'_>> {
+        let (chunk, row) = self.locate(row_id).filter(|(chunk, row)| !chunk.is_null(*row))?;
+        Some(chunk.vectors().slice(row..row + 1, self.dim))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 
 use crate::distance::{Metric, Query};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, dimensions};
 use crate::index::{ElementKind, VectorColumn};
 use crate::query::request::Nearest;
 use crate::query::snapshot::Snapshot;
@@ -111,7 +111,11 @@ fn only_column(schema: &Schema, dim: usize) -> Result<String> {
         (several, _) => Err(Error::invalid(
             "column",
             "not given",
-            format!("several columns fit a vector of {dim} dimensions: say which of {}", several.join(", ")),
+            format!(
+                "several columns fit a vector of {}: say which of {}",
+                dimensions(dim),
+                several.join(", ")
+            ),
         )),
     }
 }

@@ -1,6 +1,7 @@
 //! Files read in place.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -48,6 +49,29 @@ impl MappedFile {
     /// The whole file.
     pub fn bytes(&self) -> &[u8] {
         self.map.as_deref().map_or(&[], |map| &map[..])
+    }
+
+    /// Says that small parts of the file will be read, here and there, so that the system reads no more than
+    /// what is touched. Without effect on Windows.
+    pub fn expect_scattered_reads(&self) {
+        #[cfg(unix)]
+        if let Some(map) = &self.map {
+            // Advice that is not taken changes nothing but the speed.
+            let _ = map.advise(memmap2::Advice::Random);
+        }
+    }
+
+    /// Asks the system to have these bytes in memory soon, all at once. Without effect on Windows.
+    ///
+    /// # Panics
+    /// If they reach past the end of the file.
+    pub fn fetch(&self, bytes: Range<usize>) {
+        assert!(bytes.end <= self.bytes().len(), "{bytes:?} reach past the end");
+        #[cfg(unix)]
+        if let Some(map) = &self.map {
+            // As above.
+            let _ = map.advise_range(memmap2::Advice::WillNeed, bytes.start, bytes.len());
+        }
     }
 
     /// The whole file as an Arrow buffer that keeps the map alive.

@@ -68,7 +68,7 @@ impl Table {
     pub fn open(connection: &Path, name: &str, options: TableOptions) -> Result<Self> {
         check_name(name)?;
         let folder = folder_of(connection, name);
-        let absent = || Error::TableNotFound { name: name.to_owned(), similar: None };
+        let absent = || Error::table_not_found(name);
         let current = Current::open(&folder, &options)?.ok_or_else(absent)?;
         let handle = Handle {
             name: name.to_owned(),

@@ -68,7 +68,7 @@ impl Current {
     fn reopen(&mut self, name: &str, folder: &Path, options: &TableOptions) -> Result<()> {
         match Self::open(folder, options)? {
             Some(found) => self.replace(name, found),
-            None => Err(Error::TableNotFound { name: name.to_owned(), similar: None }),
+            None => Err(Error::table_not_found(name)),
         }
     }
 

@@ -3,12 +3,13 @@
 //! Rows are filed by their nearest centroid, and a query looks only into the partitions whose centroids are
 //! near it. `space` turns stored vectors into points, `sample` draws some of them, `train` finds the centroids,
 //! `assign` streams the column past them, `runs` sorts what comes of it by partition, `file` is the file it
-//! ends up in, `probe` is the way back. `reach` says when to stop on the way; `calibrate` learns from the column's own rows how far
-//! that is, and `calibration` is what it has learned.
+//! ends up in, `probe` is the way back, `coarse` its first step. `reach` says when to stop on the way;
+//! `calibrate` learns from the column's own rows how far that is, and `calibration` is what it has learned.
 
 mod assign;
 mod calibrate;
 mod calibration;
+mod coarse;
 mod file;
 mod probe;
 mod reach;

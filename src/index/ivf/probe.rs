@@ -1,7 +1,8 @@
 //! Which partitions a query looks into, and in which order.
 
+use super::coarse::CoarseCentroids;
 use super::reach::{Reach, Scale};
-use crate::distance::{Metric, Query, Vectors};
+use crate::distance::{Metric, dot, l2_squared};
 use crate::error::Result;
 use crate::index::{Found, Probe, TopK};
 use crate::progress::Progress;
@@ -14,13 +15,22 @@ pub(crate) struct Ranked {
 }
 
 /// Partitions in the order of their promise, sorted only as far as they are probed.
-pub(crate) struct Ranking {
+///
+/// Scores are exact as far as partitions are sorted, and near enough beyond.
+pub(crate) struct Ranking<'a> {
+    metric: Metric,
+    /// The query point, for l2 without the mean.
+    point: Vec<f32>,
+    centroids: &'a [f32],
     ranked: Vec<Ranked>,
     sorted: usize,
     scale: Scale,
 }
 
-impl Ranking {
+/// Partitions beyond those that are wanted whose scores are made exact, so that none is missed.
+const SLACK: usize = 8;
+
+impl<'a> Ranking<'a> {
     /// Ranks the partitions that have rows.
     ///
     /// A score is the squared distance between the centroid and the query point without the mean. For dot it
@@ -31,19 +41,20 @@ impl Ranking {
         metric: Metric,
         query_point: &[f32],
         mean: &[f32],
-        centroids: &[f32],
+        centroids: &'a [f32],
+        coarse: &CoarseCentroids,
         has_rows: impl Fn(usize) -> bool,
     ) -> Self {
         let scale = Scale::new(metric, query_point, mean);
-        let (metric, mean_weight) = if metric == Metric::Dot { (metric, 0.0) } else { (Metric::L2, 1.0) };
-        let point: Vec<f64> =
-            query_point.iter().zip(mean).map(|(value, mean)| f64::from(value - mean_weight * mean)).collect();
+        let mean_weight = if metric == Metric::Dot { 0.0 } else { 1.0 };
+        let point: Vec<f32> =
+            query_point.iter().zip(mean).map(|(value, mean)| value - mean_weight * mean).collect();
         let mut scores = vec![0.0; centroids.len() / point.len()];
-        Query::new(metric, &point).distances(Vectors::F32(centroids), &mut scores);
+        coarse.scores(&point, &mut scores);
         let ranked = scores.into_iter().enumerate();
         let ranked = ranked.filter(|&(partition, _)| has_rows(partition));
         let ranked = ranked.map(|(partition, score)| Ranked { score, partition }).collect();
-        Self { ranked, sorted: 0, scale }
+        Self { metric, point, centroids, ranked, sorted: 0, scale }
     }
 
     /// How scores and distances compare.
@@ -74,10 +85,19 @@ impl Ranking {
         let order = |a: &Ranked, b: &Ranked| a.score.total_cmp(&b.score).then(a.partition.cmp(&b.partition));
         let rest = &mut self.ranked[self.sorted..];
         let wanted = (count - self.sorted).min(rest.len());
-        if wanted < rest.len() {
-            rest.select_nth_unstable_by(wanted, order);
+        let likely = wanted.saturating_add(wanted / 4 + SLACK).min(rest.len());
+        if likely < rest.len() {
+            rest.select_nth_unstable_by(likely, order);
         }
-        rest[..wanted].sort_unstable_by(order);
+        let dim = self.point.len();
+        for ranked in &mut rest[..likely] {
+            let centroid = &self.centroids[ranked.partition * dim..][..dim];
+            ranked.score = match self.metric {
+                Metric::Dot => 1.0 - dot(&self.point, centroid),
+                _ => l2_squared(&self.point, centroid),
+            };
+        }
+        rest[..likely].sort_unstable_by(order);
         self.sorted += wanted;
     }
 }
@@ -87,7 +107,7 @@ impl Ranking {
 /// a partition's rows to the candidates and returns how many rows it looked at; it is told the partition that
 /// probably follows.
 pub(crate) fn probe(
-    ranking: &mut Ranking,
+    ranking: &mut Ranking<'_>,
     probe: &Probe<'_>,
     exact: bool,
     progress: &Progress,
@@ -125,9 +145,11 @@ mod tests {
     use super::*;
     use crate::index::{Candidate, EarlyStop};
 
-    fn ranking() -> Ranking {
-        let centroids = [5.0, 1.0, 4.0, 1.0, 3.0, 2.0];
-        Ranking::new(Metric::L2, &[2.0], &[2.0], &centroids, |partition| partition != 4)
+    const CENTROIDS: [f32; 6] = [5.0, 1.0, 4.0, 1.0, 3.0, 2.0];
+
+    fn ranking() -> Ranking<'static> {
+        let coarse = CoarseCentroids::new(Metric::L2, &CENTROIDS, 1);
+        Ranking::new(Metric::L2, &[2.0], &[2.0], &CENTROIDS, &coarse, |partition| partition != 4)
     }
 
     #[test]
@@ -142,7 +164,9 @@ mod tests {
 
     #[test]
     fn for_dot_partitions_far_out_in_the_direction_of_the_query_come_first() {
-        let mut ranking = Ranking::new(Metric::Dot, &[1.0], &[7.0], &[0.5, 10.0, -3.0], |_| true);
+        let centroids = [0.5, 10.0, -3.0];
+        let coarse = CoarseCentroids::new(Metric::Dot, &centroids, 1);
+        let mut ranking = Ranking::new(Metric::Dot, &[1.0], &[7.0], &centroids, &coarse, |_| true);
 
         assert_eq!(ranking.get(0, 1).unwrap().partition, 1);
         assert_eq!(ranking.get(2, 1).unwrap().partition, 2);

@@ -49,11 +49,12 @@ impl IvfFlat {
     }
 
     /// The order of the partitions; `None` if nothing can be near the query.
-    fn ranking(&self, query: &Query) -> Option<Ranking> {
+    fn ranking(&self, query: &Query) -> Option<Ranking<'_>> {
         let point = self.space.query_point(query)?;
         let directory = self.file.directory();
         let has_rows = |partition: usize| directory[partition].rows > 0;
-        Some(Ranking::new(self.metric(), &point, self.file.mean(), self.file.centroids(), has_rows))
+        let (mean, centroids, coarse) = (self.file.mean(), self.file.centroids(), self.file.coarse());
+        Some(Ranking::new(self.metric(), &point, mean, centroids, coarse, has_rows))
     }
 
     /// Offers the rows of a partition to `top`; returns how many there are.
@@ -115,7 +116,7 @@ impl Calibrated for IvfFlat {
     fn visit(
         &self,
         query: &Query,
-        each: &mut dyn FnMut(&mut Ranking, &mut ScanPartition<'_>) -> Result<()>,
+        each: &mut dyn FnMut(&mut Ranking<'_>, &mut ScanPartition<'_>) -> Result<()>,
     ) -> Result<()> {
         let Some(mut ranking) = self.ranking(query) else { return Ok(()) };
         each(&mut ranking, &mut |ranked, _, top| self.scan(ranked, query, None, top))

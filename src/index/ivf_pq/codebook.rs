@@ -1,6 +1,8 @@
 //! Product quantization: a vector is cut into sub-vectors, and each is replaced by the number of
 //! the nearest of a few learnt codewords.
 
+mod groups;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -29,7 +31,8 @@ impl Codebook {
     /// Learns codewords from `residuals`, rows x `dim`, by k-means on each sub-vector.
     ///
     /// Sub-vectors are trained side by side on the current rayon pool; the codewords depend on the
-    /// input and `seed` alone. With fewer (distinct) rows than codewords, codewords repeat.
+    /// input and `seed` alone. Of 256 codewords, those whose numbers share the upper half are near one
+    /// another: a scan looks at upper halves first. With fewer (distinct) rows than codewords, codewords repeat.
     ///
     /// `on_step(done, total)` is called by every thread after each few milliseconds of work.
     ///
@@ -93,7 +96,14 @@ impl Codebook {
         Ok(Self::of_books(books, width, bits))
     }
 
-    fn of_books(books: Vec<Centroids>, width: usize, bits: u8) -> Self {
+    /// Numbers the codewords as a scan wants them.
+    fn of_books(mut books: Vec<Centroids>, width: usize, bits: u8) -> Self {
+        if bits == 8 {
+            let grouped = books
+                .into_par_iter()
+                .map(|book| Centroids::new(groups::arrange(book.values(), width), width));
+            books = grouped.collect();
+        }
         let values = books.iter().flat_map(Centroids::values).copied().collect();
         Self { values, width, bits, books }
     }

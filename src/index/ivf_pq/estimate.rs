@@ -86,14 +86,14 @@ pub(super) struct Products {
     pub(super) mr: f32,
 }
 
-/// The multiple of d that is nearest to r, of their products; in half precision, and 0 if nothing was decoded.
+/// The multiple of d that is nearest to r, of their products, in half precision; 0 if nothing was decoded, or
+/// something that points away from r: a scan relies on scales that are not negative.
 fn scale(rd: f32, dd: f32) -> f32 {
     let scale = rd / dd;
     if !scale.is_finite() {
         return 0.0;
     }
-    let limit = half::f16::MAX.to_f32();
-    half::f16::from_f32(scale.clamp(-limit, limit)).to_f32()
+    half::f16::from_f32(scale.clamp(0.0, half::f16::MAX.to_f32())).to_f32()
 }
 
 /// One query's part of all estimates.

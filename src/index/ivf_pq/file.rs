@@ -1,21 +1,23 @@
 //! `ivf_pq.idx`: header, sections and directory as in `ivf/file`, then an extent for each partition.
 //!
 //! ```text
-//!  0                                blocks x block bytes                  + 8 x rows
-//!  +---------+---------+-----------+--------------------------------------+---------+
-//!  | block 0 | block 1 | ...       | row ids, u64, in the order of rows   | zeros   |
-//!  +---------+---------+-----------+--------------------------------------+---------+
+//!  0                               blocks x block bytes           + lower halves             + 8 x rows
+//!  +---------+---------+-----------+------------------------------+--------------------------+---------+
+//!  | block 0 | block 1 | ...       | lower halves, row after row  | row ids, u64, by row     | zeros   |
+//!  +---------+---------+-----------+------------------------------+--------------------------+---------+
 //! ```
 //!
 //! A partition of n rows has ceil(n / 64) blocks; row i is row i % 64 of block i / 64. Row ids ascend within
-//! a partition. A block (`scan/layout.rs` shows where a code lies in it):
+//! a partition. A block, with h = ceil(sub_vectors / 2) (`scan/layout.rs` shows where a code lies in it):
 //!
 //! ```text
-//!   8 bits: sub_vectors x 64 bytes         codes
-//!   4 bits: ceil(sub_vectors / 2) x 64
-//!  +256                                    adds: 64 x f32
-//!  +128                                    scales: 64 x f16
+//!  h x 64 bytes   codes of 4 bits, or the upper halves of codes of 8 bits
+//!  256            adds: 64 x f32
+//!  128            scales: 64 x f16
 //! ```
+//!
+//! The lower halves of codes of 8 bits are n x h bytes and zeros up to a multiple of 8; for 4 bits there are
+//! none.
 //!
 //! What adds and scales mean is in `estimate.rs`. Rows of the last block that are not there have zero codes,
 //! an add of +infinity and a scale of zero. The codebook is sub-vectors x codewords x dimensions of a
@@ -40,7 +42,24 @@ pub(super) const MAGIC: [u8; 8] = *b"\x89IVFPQ\r\n";
 /// Bytes of a partition's extent without the zeros at its end; `None` if that is no number of bytes.
 pub(super) fn extent_bytes(layout: BlockLayout, rows: u64) -> Option<u64> {
     let blocks = rows.div_ceil(BLOCK_ROWS as u64).checked_mul(layout.bytes() as u64)?;
-    blocks.checked_add(rows.checked_mul(size_of::<u64>() as u64)?)
+    let lower = rows.checked_mul(layout.lower_bytes() as u64)?.checked_next_multiple_of(8)?;
+    blocks.checked_add(lower)?.checked_add(rows.checked_mul(size_of::<u64>() as u64)?)
+}
+
+/// The parts of a partition's extent.
+pub(super) struct Extent<'a> {
+    pub(super) blocks: &'a [u8],
+    pub(super) lower: &'a [u8],
+    pub(super) row_ids: &'a [u64],
+}
+
+impl<'a> Extent<'a> {
+    /// Takes apart the extent of a partition of `rows` rows.
+    pub(super) fn of(layout: BlockLayout, extent: &'a [u8], rows: usize) -> Self {
+        let (blocks, rest) = extent.split_at(layout.blocks(rows) * layout.bytes());
+        let (lower, rest) = rest.split_at((rows * layout.lower_bytes()).next_multiple_of(8));
+        Self { blocks, lower, row_ids: bytemuck::cast_slice(&rest[..rows * size_of::<u64>()]) }
+    }
 }
 
 /// The layout that a header asks for, if there is one.
@@ -117,12 +136,15 @@ fn write_extent(
     if !block.adds.is_empty() {
         file.write(block.pack(layout))?;
     }
+    block.lower.resize(block.lower.len().next_multiple_of(8), 0);
+    file.write(&block.lower)?;
     file.write(bytemuck::cast_slice(&row_ids))?;
     file.end_extent()
 }
 
-/// The rows of the block in progress.
+/// The rows of the block in progress, and the lower halves of all rows so far.
 struct BlockRows {
+    lower: Vec<u8>,
     codes: Vec<u8>,
     adds: Vec<f32>,
     scales: Vec<f32>,
@@ -131,12 +153,18 @@ struct BlockRows {
 
 impl BlockRows {
     fn new(layout: BlockLayout) -> Self {
-        Self { codes: Vec::new(), adds: Vec::new(), scales: Vec::new(), packed: vec![0; layout.bytes()] }
+        Self {
+            lower: Vec::new(),
+            codes: Vec::new(),
+            adds: Vec::new(),
+            scales: Vec::new(),
+            packed: vec![0; layout.bytes()],
+        }
     }
 
     /// The block's bytes; the next block starts empty.
     fn pack(&mut self, layout: BlockLayout) -> &[u8] {
-        layout.pack(&self.codes, &self.adds, &self.scales, &mut self.packed);
+        layout.pack(&self.codes, &self.adds, &self.scales, &mut self.packed, &mut self.lower);
         self.codes.clear();
         self.adds.clear();
         self.scales.clear();

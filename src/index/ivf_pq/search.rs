@@ -6,9 +6,9 @@ use roaring::RoaringTreemap;
 
 use super::codebook::Codebook;
 use super::estimate::QueryTerms;
-use super::file;
-use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable, prefetch};
-use crate::distance::{Metric, Query};
+use super::file::{self, Extent};
+use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable};
+use crate::distance::{Metric, Query, prefetch};
 use crate::error::{Error, Result};
 use crate::index::ivf::{Calibrated, IndexFile, Ranked, Ranking, ScanPartition, Space, probe};
 use crate::index::{Candidate, Found, Probe, TopK};
@@ -69,22 +69,22 @@ impl IvfPq {
         query: &Query,
         ahead: usize,
         rows: Option<&RoaringTreemap>,
-        each: &mut dyn FnMut(&mut Ranking, &mut ScanPartition<'_>) -> Result<()>,
+        each: &mut dyn FnMut(&mut Ranking<'_>, &mut ScanPartition<'_>) -> Result<()>,
     ) -> Result<()> {
         let Some(point) = self.space.query_point(query) else { return Ok(()) };
         let directory = self.file.directory();
         let (mean, centroids) = (self.file.mean(), self.file.centroids());
         let has_rows = |partition: usize| directory[partition].rows > 0;
-        let mut ranking = Ranking::new(self.metric(), &point, mean, centroids, has_rows);
+        let mut ranking = Ranking::new(self.metric(), &point, mean, centroids, self.file.coarse(), has_rows);
         let Some(first) = ranking.get(0, ahead) else { return Ok(()) };
 
         let terms = QueryTerms::new(self.metric(), point, mean, self.centroid(first.partition));
         let mut products = vec![0.0; self.layout.sub_vectors * self.layout.codewords()];
         self.codebook.inner_products(&terms.table_point, &mut products);
-        let scan = Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows };
+        let mut scan = Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows };
         each(&mut ranking, &mut |ranked, next, top| {
             if let Some(next) = next {
-                prefetch(self.file.unchecked_extent(next));
+                prefetch::start(self.file.unchecked_extent(next));
             }
             scan.partition(ranked, top)
         })
@@ -104,18 +104,17 @@ impl Calibrated for IvfPq {
     fn row_ids(&self, partition: usize) -> Result<&[u64]> {
         let rows = self.file.directory()[partition].rows as usize;
         let extent = self.file.extent(partition)?;
-        let row_ids = &extent[self.layout.blocks(rows) * self.layout.bytes()..];
-        Ok(bytemuck::cast_slice(&row_ids[..rows * size_of::<u64>()]))
+        Ok(Extent::of(self.layout, extent, rows).row_ids)
     }
 
     fn code_bytes(&self) -> Option<usize> {
-        Some(self.layout.bytes() / BLOCK_ROWS)
+        Some(self.layout.bytes() / BLOCK_ROWS + self.layout.lower_bytes())
     }
 
     fn visit(
         &self,
         query: &Query,
-        each: &mut dyn FnMut(&mut Ranking, &mut ScanPartition<'_>) -> Result<()>,
+        each: &mut dyn FnMut(&mut Ranking<'_>, &mut ScanPartition<'_>) -> Result<()>,
     ) -> Result<()> {
         self.visit_with(query, usize::MAX, None, each)
     }
@@ -131,25 +130,26 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// Offers the rows of a partition to `top`; returns how many there are.
-    fn partition(&self, ranked: Ranked, top: &mut TopK) -> Result<u64> {
+    fn partition(&mut self, ranked: Ranked, top: &mut TopK) -> Result<u64> {
         let rows = self.index.file.directory()[ranked.partition].rows;
+        let layout = self.index.layout;
         let extent = self.index.file.extent(ranked.partition)?;
-        let block_bytes = self.index.layout.bytes();
-        let (blocks, row_ids) = extent.split_at(self.index.layout.blocks(rows as usize) * block_bytes);
-        let row_ids: &[u64] = bytemuck::cast_slice(&row_ids[..rows as usize * size_of::<u64>()]);
+        let Extent { blocks, lower, row_ids } = Extent::of(layout, extent, rows as usize);
         let base = self.terms.base(ranked.score, self.index.centroid(ranked.partition));
-        for (block, row_ids) in blocks.chunks_exact(block_bytes).zip(row_ids.chunks(BLOCK_ROWS)) {
-            self.block(block, row_ids, base, top);
+        let blocks = blocks.chunks_exact(layout.bytes()).zip(row_ids.chunks(BLOCK_ROWS)).enumerate();
+        for (at, (block, row_ids)) in blocks {
+            let lower = &lower[at * BLOCK_ROWS * layout.lower_bytes()..];
+            self.block(block, lower, row_ids, base, top);
         }
         Ok(rows)
     }
 
     #[inline]
-    fn block(&self, block: &[u8], row_ids: &[u64], base: f32, top: &mut TopK) {
+    fn block(&mut self, block: &[u8], lower: &[u8], row_ids: &[u64], base: f32, top: &mut TopK) {
         // The next number up, so that a row as far as the worst one kept passes and can win by its id.
         let threshold = (top.threshold() / self.terms.unit).next_up();
         let mut estimates = [0.0; BLOCK_ROWS];
-        let mut passed = self.table.scan(block, base, self.terms.factor, threshold, &mut estimates);
+        let mut passed = self.table.scan(block, lower, base, self.terms.factor, threshold, &mut estimates);
         while passed != 0 {
             let row = passed.trailing_zeros() as usize;
             passed &= passed - 1;

@@ -65,7 +65,7 @@ pub(crate) trait Calibrated: Sync {
     fn visit(
         &self,
         query: &Query,
-        each: &mut dyn FnMut(&mut Ranking, &mut ScanPartition<'_>) -> Result<()>,
+        each: &mut dyn FnMut(&mut Ranking<'_>, &mut ScanPartition<'_>) -> Result<()>,
     ) -> Result<()>;
 }
 

@@ -1,11 +1,14 @@
 //! Reading an index file in place, after checking all that this relies on.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{DirectoryEntry, HEADER_CRC_AT, Header, PAGE, Section, VERSION, page_aligned};
+use crate::distance::Metric;
 use crate::error::{Error, Result};
 use crate::index::ivf::calibration::{Calibration, CalibrationEntry};
+use crate::index::ivf::coarse::CoarseCentroids;
 use crate::storage::MappedFile;
 
 /// An index file, mapped and checked: header and sections by checksum when it is opened, each extent by its
@@ -15,6 +18,7 @@ pub(crate) struct IndexFile {
     path: PathBuf,
     header: Header,
     calibration: Option<Calibration>,
+    coarse: CoarseCentroids,
     /// Which extents have been found to be whole.
     whole: Box<[AtomicBool]>,
 }
@@ -29,7 +33,9 @@ impl IndexFile {
         extent_bytes: impl Fn(&Header, u64) -> Option<u64>,
     ) -> Result<Self> {
         let map = MappedFile::open(path, file_bytes)?;
-        let checked = check(map.bytes(), magic, extent_bytes);
+        // A query reads the sections and the extents that it probes, and nothing between.
+        map.expect_scattered_reads();
+        let checked = check(&map, magic, extent_bytes);
         let (header, calibration) = checked.map_err(|fault| match fault {
             Fault::Damaged(reason) => Error::corrupted(path, reason),
             Fault::Newer(found) => {
@@ -37,7 +43,10 @@ impl IndexFile {
             }
         })?;
         let whole = (0..header.partitions).map(|_| AtomicBool::new(false)).collect();
-        Ok(Self { map, path: path.to_owned(), header, calibration, whole })
+        let centroids = bytemuck::cast_slice(section_bytes(map.bytes(), header.centroids));
+        let metric = header.metric().unwrap_or(Metric::L2);
+        let coarse = CoarseCentroids::new(metric, centroids, header.point_dim());
+        Ok(Self { map, path: path.to_owned(), header, calibration, coarse, whole })
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -52,6 +61,11 @@ impl IndexFile {
     /// Partitions x point dimensions, the mean removed.
     pub(crate) fn centroids(&self) -> &[f32] {
         bytemuck::cast_slice(self.section(self.header.centroids))
+    }
+
+    /// The centroids as bytes.
+    pub(crate) fn coarse(&self) -> &CoarseCentroids {
+        &self.coarse
     }
 
     /// Sub-vectors x codewords x dimensions of a sub-vector.
@@ -84,10 +98,14 @@ impl IndexFile {
 
     /// As [`IndexFile::extent`], for who only wants the bytes to be near.
     pub(crate) fn unchecked_extent(&self, partition: usize) -> &[u8] {
+        &self.map.bytes()[self.extent_range(partition)]
+    }
+
+    fn extent_range(&self, partition: usize) -> Range<usize> {
         let directory = self.directory();
         let start = directory[partition].offset;
         let end = directory.get(partition + 1).map_or(self.header.file_bytes, |next| next.offset);
-        &self.map.bytes()[start as usize..end as usize]
+        start as usize..end as usize
     }
 
     /// Reads every partition and compares its checksum.
@@ -97,6 +115,8 @@ impl IndexFile {
 
     #[cold]
     fn check_extent(&self, partition: usize) -> Result<()> {
+        // One read for the whole extent, where touching its pages would be one for each.
+        self.map.fetch(self.extent_range(partition));
         if crc32c::crc32c(self.unchecked_extent(partition)) == self.directory()[partition].crc {
             return Ok(());
         }
@@ -106,7 +126,7 @@ impl IndexFile {
 
     fn section(&self, section: Section) -> &[u8] {
         // `check` has seen that this is inside the file.
-        &self.map.bytes()[section.offset as usize..(section.offset + section.bytes) as usize]
+        section_bytes(self.map.bytes(), section)
     }
 }
 
@@ -124,10 +144,11 @@ impl From<&str> for Fault {
 
 /// Checks everything that reading in place relies on.
 fn check(
-    bytes: &[u8],
+    map: &MappedFile,
     magic: [u8; 8],
     extent_bytes: impl Fn(&Header, u64) -> Option<u64>,
 ) -> Result<(Header, Option<Calibration>), Fault> {
+    let bytes = map.bytes();
     let page = bytes.get(..PAGE).ok_or("the file is shorter than its header")?;
     if page[..8] != magic {
         return Err("it does not start like an index of this kind".into());
@@ -143,6 +164,7 @@ fn check(
         let reason = format!("it has {} bytes instead of {}", bytes.len(), header.file_bytes);
         return Err(Fault::Damaged(reason));
     }
+    map.fetch(PAGE..(header.extents.offset as usize).clamp(PAGE, bytes.len()));
     check_sections(&header, bytes)?;
     let directory = section_bytes(bytes, header.directory);
     check_directory(

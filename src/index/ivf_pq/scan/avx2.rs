@@ -8,8 +8,8 @@ use std::arch::x86_64::*;
 
 use super::kernels::{Kernels, SUB_VECTORS_PER_FOLD};
 use super::layout::{ADDS_BYTES, BLOCK_ROWS, SCALES_BYTES};
-use super::prefetch;
 use super::table::Estimate;
+use crate::distance::prefetch;
 
 /// The kernels, when this CPU has the instructions they use.
 pub(super) fn kernels() -> Option<Kernels> {
@@ -17,9 +17,7 @@ pub(super) fn kernels() -> Option<Kernels> {
     detected.then_some(Kernels {
         name: "avx2",
         // SAFETY: the features were detected.
-        sum_4_bits: |tables, codes, sums| unsafe { sum_4_bits(tables, codes, sums) },
-        // SAFETY: as above.
-        sum_8_bits: |tables, codes, sums| unsafe { sum_8_bits(tables, codes, sums) },
+        sum: |tables, codes, sums| unsafe { sum(tables, codes, sums) },
         // SAFETY: as above.
         estimate: |estimate, sums, adds, scales, estimates| unsafe {
             self::estimate(estimate, sums, adds, scales, estimates)
@@ -28,7 +26,7 @@ pub(super) fn kernels() -> Option<Kernels> {
 }
 
 #[target_feature(enable = "avx2")]
-fn sum_4_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
+fn sum(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
     let (tables, codes) = (tables.as_chunks::<32>().0, codes.as_chunks::<BLOCK_ROWS>().0);
     assert_eq!(tables.len(), codes.len(), "two tables for each pair of sub-vectors");
     sums.fill(0);
@@ -46,48 +44,6 @@ fn sum_4_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
         }
         fold(&halves, sums);
     }
-}
-
-/// Without an instruction for tables of 256 bytes: sixteen of sixteen, all read with the code's lower half,
-/// and then one of each pair chosen, four times, by the bits of its upper half.
-#[target_feature(enable = "avx2")]
-fn sum_8_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
-    let (tables, codes) = (tables.as_chunks::<256>().0, codes.as_chunks::<BLOCK_ROWS>().0);
-    assert_eq!(tables.len(), codes.len(), "one table for each sub-vector");
-    sums.fill(0);
-    for (tables, codes) in tables.chunks(SUB_VECTORS_PER_FOLD).zip(codes.chunks(SUB_VECTORS_PER_FOLD)) {
-        let mut halves = [Sums16::zero(); 2];
-        for (table, codes) in tables.iter().zip(codes) {
-            prefetch::ahead(codes);
-            for (half, codes) in halves.iter_mut().zip(codes.as_chunks().0) {
-                half.add(look_up_256(table, load(codes)));
-            }
-        }
-        fold(&halves, sums);
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn look_up_256(entries: &[u8; 256], codes: __m256i) -> __m256i {
-    let low = low_half(codes);
-    // Choosing looks at the top bit of each byte; the others are left as they come.
-    let (bit_4, bit_5) = (_mm256_slli_epi16::<3>(codes), _mm256_slli_epi16::<2>(codes));
-    let (bit_6, bit_7) = (_mm256_slli_epi16::<1>(codes), codes);
-
-    let mut quarters = [_mm256_setzero_si256(); 4];
-    for (quarter, found) in quarters.iter_mut().enumerate() {
-        let mut sixteenths = [_mm256_setzero_si256(); 4];
-        for (sixteenth, found) in sixteenths.iter_mut().enumerate() {
-            *found = _mm256_shuffle_epi8(table(entries, 64 * quarter + 16 * sixteenth), low);
-        }
-        let [a, b, c, d] = sixteenths;
-        let (lower, upper) = (_mm256_blendv_epi8(a, b, bit_4), _mm256_blendv_epi8(c, d, bit_4));
-        *found = _mm256_blendv_epi8(lower, upper, bit_5);
-    }
-    let [a, b, c, d] = quarters;
-    let (lower, upper) = (_mm256_blendv_epi8(a, b, bit_6), _mm256_blendv_epi8(c, d, bit_6));
-    _mm256_blendv_epi8(lower, upper, bit_7)
 }
 
 /// The 16-bit sums of 32 rows.

@@ -1,29 +1,21 @@
-//! AVX-512: 64 rows at a time; with VBMI, tables of 256 bytes are read from four registers.
+//! AVX-512: 64 rows at a time.
 //!
 //! Sums are kept as in the AVX2 kernels, in lanes of `even row + 256 * odd row` and of the odd row alone.
 
 use std::arch::x86_64::*;
 
-use super::avx2;
 use super::kernels::{Kernels, SUB_VECTORS_PER_FOLD};
 use super::layout::{ADDS_BYTES, BLOCK_ROWS, SCALES_BYTES};
-use super::prefetch;
 use super::table::Estimate;
+use crate::distance::prefetch;
 
 /// The kernels, when this CPU has the instructions they use.
 pub(super) fn kernels() -> Option<Kernels> {
     let detected = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
-    let below = detected.then(avx2::kernels)??;
-    let permutes_bytes = is_x86_feature_detected!("avx512vbmi");
-    Some(Kernels {
+    detected.then_some(Kernels {
         name: "avx512",
         // SAFETY: the features were detected.
-        sum_4_bits: |tables, codes, sums| unsafe { sum_4_bits(tables, codes, sums) },
-        sum_8_bits: match permutes_bytes {
-            // SAFETY: the features were detected.
-            true => |tables, codes, sums| unsafe { sum_8_bits(tables, codes, sums) },
-            false => below.sum_8_bits,
-        },
+        sum: |tables, codes, sums| unsafe { sum(tables, codes, sums) },
         // SAFETY: the features were detected.
         estimate: |estimate, sums, adds, scales, estimates| unsafe {
             self::estimate(estimate, sums, adds, scales, estimates)
@@ -32,7 +24,7 @@ pub(super) fn kernels() -> Option<Kernels> {
 }
 
 #[target_feature(enable = "avx512f,avx512bw")]
-fn sum_4_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
+fn sum(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
     let (tables, codes) = (tables.as_chunks::<32>().0, codes.as_chunks::<BLOCK_ROWS>().0);
     assert_eq!(tables.len(), codes.len(), "two tables for each pair of sub-vectors");
     let low_half = _mm512_set1_epi8(15);
@@ -49,26 +41,6 @@ fn sum_4_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
             let odd = odd.first_chunk::<16>().expect("32 entries");
             sums_16.add(_mm512_shuffle_epi8(table_16(even), even_codes));
             sums_16.add(_mm512_shuffle_epi8(table_16(odd), odd_codes));
-        }
-        fold(sums_16, sums);
-    }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn sum_8_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
-    let (tables, codes) = (tables.as_chunks::<256>().0, codes.as_chunks::<BLOCK_ROWS>().0);
-    assert_eq!(tables.len(), codes.len(), "one table for each sub-vector");
-    sums.fill(0);
-    for (tables, codes) in tables.chunks(SUB_VECTORS_PER_FOLD).zip(codes.chunks(SUB_VECTORS_PER_FOLD)) {
-        let mut sums_16 = Sums16::zero();
-        for (table, codes) in tables.iter().zip(codes) {
-            let [a, b, c, d] = *table.as_chunks::<64>().0 else { unreachable!() };
-            prefetch::ahead(codes);
-            let codes = load(codes);
-            // A permutation of two registers looks at the lower seven bits; the top bit chooses between two.
-            let lower = _mm512_permutex2var_epi8(load(&a), codes, load(&b));
-            let upper = _mm512_permutex2var_epi8(load(&c), codes, load(&d));
-            sums_16.add(_mm512_mask_blend_epi8(_mm512_movepi8_mask(codes), lower, upper));
         }
         fold(sums_16, sums);
     }

@@ -12,9 +12,9 @@ use super::table::Estimate;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 
-/// Adds each row's table entries: `tables` is sub-vectors x codewords, `codes` a block's codes.
+/// Adds each row's table entries: `tables` is sub-vectors x 16 entries, `codes` a block's codes.
 ///
-/// For 4 bits both have an even number of sub-vectors. Tables and codes that do not fit are a panic.
+/// Both have an even number of sub-vectors. Tables and codes that do not fit are a panic.
 pub(super) type Sum = fn(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]);
 
 /// Turns sums into estimates; returns the mask of those below the threshold.
@@ -33,8 +33,7 @@ pub(super) const SUB_VECTORS_PER_FOLD: usize = 256;
 #[derive(Clone, Copy)]
 pub(super) struct Kernels {
     pub name: &'static str,
-    pub sum_4_bits: Sum,
-    pub sum_8_bits: Sum,
+    pub sum: Sum,
     pub estimate: Finish,
 }
 

@@ -1,4 +1,4 @@
-//! How 64 rows lie in a block.
+//! How 64 rows lie in a block, and what of their codes lies elsewhere.
 
 use half::f16;
 
@@ -8,12 +8,15 @@ pub const BLOCK_ROWS: usize = 64;
 /// The shape of a block: what its rows' codes look like.
 ///
 /// ```text
-/// codes    8 bits: sub_vectors x 64 bytes, the codes of one sub-vector side by side
-///          4 bits: ceil(sub_vectors / 2) x 64 bytes; the lower half of a byte is a code of the even
-///                  sub-vector, the upper half of the odd one; without an odd one it is zero
+/// codes    ceil(sub_vectors / 2) x 64 bytes; the lower half of a byte belongs to the even sub-vector, the
+///          upper half to the odd one; without an odd one it is zero. A half holds a code of 4 bits, or the
+///          upper half of a code of 8 bits
 /// adds     64 x f32
 /// scales   64 x f16
 /// ```
+///
+/// The lower halves of 8-bit codes lie outside of blocks, row after row, because few rows of a block are
+/// looked at so closely: ceil(sub_vectors / 2) bytes a row, again two to a byte.
 ///
 /// All numbers are little-endian. Every part is a multiple of 64 bytes, so that blocks that follow one another
 /// from an aligned start are all aligned. Unused rows at the end have zero codes, an add of +infinity and a
@@ -49,12 +52,18 @@ impl BlockLayout {
         1 << self.bits
     }
 
-    /// The size of a block's codes in bytes.
+    /// The size of a block's codes in bytes, or of the upper halves of them.
     pub fn code_bytes(&self) -> usize {
-        match self.bits {
-            4 => self.sub_vectors.div_ceil(2) * BLOCK_ROWS,
-            _ => self.sub_vectors * BLOCK_ROWS,
-        }
+        self.pairs() * BLOCK_ROWS
+    }
+
+    /// The size of the lower halves of a row's codes in bytes: 0 for 4 bits.
+    pub fn lower_bytes(&self) -> usize {
+        if self.bits == 8 { self.pairs() } else { 0 }
+    }
+
+    fn pairs(&self) -> usize {
+        self.sub_vectors.div_ceil(2)
     }
 
     /// The size of a block in bytes, a multiple of 64.
@@ -67,14 +76,15 @@ impl BlockLayout {
         rows.div_ceil(BLOCK_ROWS)
     }
 
-    /// Fills a block with up to 64 rows.
+    /// Fills a block with up to 64 rows, and adds the lower halves of their codes, if there are any, to
+    /// `lower`.
     ///
     /// `codes` is rows x sub-vectors, one byte for each code, for 4 bits too; `adds` and `scales` are one
     /// number a row. Scales are rounded to half precision.
     ///
     /// # Panics
     /// If the lengths do not fit one another, or `block` is not [`BlockLayout::bytes`] long.
-    pub fn pack(&self, codes: &[u8], adds: &[f32], scales: &[f32], block: &mut [u8]) {
+    pub fn pack(&self, codes: &[u8], adds: &[f32], scales: &[f32], block: &mut [u8], lower: &mut Vec<u8>) {
         let rows = adds.len();
         assert!(rows <= BLOCK_ROWS, "a block holds {BLOCK_ROWS} rows");
         assert_eq!(scales.len(), rows, "one scale a row");
@@ -84,9 +94,15 @@ impl BlockLayout {
         let (packed, numbers) = block.split_at_mut(self.code_bytes());
         packed.fill(0);
         for (row, row_codes) in codes.chunks_exact(self.sub_vectors).enumerate() {
-            for (sub_vector, &code) in row_codes.iter().enumerate() {
-                let (at, shift) = self.position(sub_vector, row);
-                packed[at] |= code << shift;
+            for (pair, codes) in row_codes.chunks(2).enumerate() {
+                let [even, odd] = [codes[0], codes.get(1).copied().unwrap_or(0)];
+                packed[pair * BLOCK_ROWS + row] = match self.bits {
+                    4 => even | odd << 4,
+                    _ => even >> 4 | odd & 0xF0,
+                };
+                if self.bits == 8 {
+                    lower.push(even & 0x0F | odd << 4);
+                }
             }
         }
 
@@ -99,17 +115,21 @@ impl BlockLayout {
         }
     }
 
-    /// The codes (one byte each), the add and the scale of one row.
+    /// The codes (one byte each), the add and the scale of one row of a block, given the lower halves of the
+    /// codes of its rows.
     ///
     /// # Panics
-    /// If `block` is not [`BlockLayout::bytes`] long, or `row` is not below [`BLOCK_ROWS`].
-    pub fn unpack(&self, block: &[u8], row: usize) -> (Vec<u8>, f32, f32) {
+    /// If `block` is not [`BlockLayout::bytes`] long, or `lower` does not reach to the row.
+    pub fn unpack(&self, block: &[u8], lower: &[u8], row: usize) -> (Vec<u8>, f32, f32) {
         assert!(row < BLOCK_ROWS, "a block holds {BLOCK_ROWS} rows");
         let Block { codes, adds, scales } = self.parts(block);
-        let mask = u8::MAX >> (8 - self.bits);
+        let half = |bytes: u8, sub_vector: usize| (bytes >> (sub_vector % 2 * 4)) & 0x0F;
         let row_codes = (0..self.sub_vectors).map(|sub_vector| {
-            let (at, shift) = self.position(sub_vector, row);
-            (codes[at] >> shift) & mask
+            let code = half(codes[sub_vector / 2 * BLOCK_ROWS + row], sub_vector);
+            match self.bits {
+                4 => code,
+                _ => code << 4 | half(lower[row * self.pairs() + sub_vector / 2], sub_vector),
+            }
         });
         (row_codes.collect(), add(adds, row), scale(scales, row))
     }
@@ -123,14 +143,6 @@ impl BlockLayout {
         let (adds, rest) = numbers.split_first_chunk().expect("the length was checked");
         let scales = rest.first_chunk().expect("the length was checked");
         Block { codes, adds, scales }
-    }
-
-    /// The byte in which a code lies, and how far its bits are shifted.
-    fn position(&self, sub_vector: usize, row: usize) -> (usize, u32) {
-        match self.bits {
-            4 => (sub_vector / 2 * BLOCK_ROWS + row, sub_vector as u32 % 2 * 4),
-            _ => (sub_vector * BLOCK_ROWS + row, 0),
-        }
     }
 }
 

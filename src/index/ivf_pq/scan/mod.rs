@@ -12,6 +12,10 @@
 //! for each sub-vector. The table is quantised to bytes with one common step, and the sum is taken in
 //! integers: all kernels therefore agree to the last bit. `scalar` says what a scan means; the other kernel
 //! files say the same thing faster.
+//!
+//! Tables of 16 entries fit a register, and those of 256 do not. Codes of 8 bits are therefore judged by their
+//! upper halves first, and only rows that may be good enough by all of their codes. Codewords are numbered so
+//! that this works (`codebook/groups.rs`).
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -21,12 +25,11 @@ mod kernels;
 mod layout;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-mod prefetch;
+mod quantised;
 mod scalar;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use layout::{BLOCK_ROWS, BlockLayout};
-pub use prefetch::prefetch;
 pub use table::ScanTable;

@@ -1,21 +1,19 @@
-//! NEON: tables of sixteen or 64 bytes in registers, sixteen rows at a time.
+//! NEON: tables of sixteen bytes in registers, sixteen rows at a time.
 
 use std::arch::aarch64::*;
 use std::arch::asm;
 
 use super::kernels::{Kernels, SUB_VECTORS_PER_FOLD};
 use super::layout::{ADDS_BYTES, BLOCK_ROWS, SCALES_BYTES};
-use super::prefetch;
 use super::table::Estimate;
+use crate::distance::prefetch;
 
 /// The kernels. Every 64-bit ARM CPU has NEON, so nothing is detected.
 pub(super) fn kernels() -> Option<Kernels> {
     Some(Kernels {
         name: "neon",
         // SAFETY: every 64-bit ARM CPU has NEON.
-        sum_4_bits: |tables, codes, sums| unsafe { sum_4_bits(tables, codes, sums) },
-        // SAFETY: as above.
-        sum_8_bits: |tables, codes, sums| unsafe { sum_8_bits(tables, codes, sums) },
+        sum: |tables, codes, sums| unsafe { sum(tables, codes, sums) },
         // SAFETY: as above.
         estimate: |estimate, sums, adds, scales, estimates| unsafe {
             self::estimate(estimate, sums, adds, scales, estimates)
@@ -24,7 +22,7 @@ pub(super) fn kernels() -> Option<Kernels> {
 }
 
 #[target_feature(enable = "neon")]
-fn sum_4_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
+fn sum(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
     let (tables, codes) = (tables.as_chunks::<32>().0, codes.as_chunks::<BLOCK_ROWS>().0);
     assert_eq!(tables.len(), codes.len(), "two tables for each pair of sub-vectors");
     sums.fill(0);
@@ -38,32 +36,6 @@ fn sum_4_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
                 let codes = load(codes, 16 * at);
                 quarter.add(vqtbl1q_u8(even, vandq_u8(codes, vdupq_n_u8(15))));
                 quarter.add(vqtbl1q_u8(odd, vshrq_n_u8::<4>(codes)));
-            }
-        }
-        fold(&quarters, sums);
-    }
-}
-
-/// Four look-ups in 64 entries each: where a code is beyond the first, the others leave or replace the zero.
-#[target_feature(enable = "neon")]
-fn sum_8_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
-    let (tables, codes) = (tables.as_chunks::<256>().0, codes.as_chunks::<BLOCK_ROWS>().0);
-    assert_eq!(tables.len(), codes.len(), "one table for each sub-vector");
-    sums.fill(0);
-    for (tables, codes) in tables.chunks(SUB_VECTORS_PER_FOLD).zip(codes.chunks(SUB_VECTORS_PER_FOLD)) {
-        let mut quarters = [Sums16::zero(); 4];
-        for (table, codes) in tables.iter().zip(codes) {
-            prefetch::ahead(codes);
-            let sixty_fours =
-                [table_64(table, 0), table_64(table, 64), table_64(table, 128), table_64(table, 192)];
-            for (at, quarter) in quarters.iter_mut().enumerate() {
-                let codes = load(codes, 16 * at);
-                let [first, second, third, fourth] = sixty_fours;
-                let found = vqtbl4q_u8(first, codes);
-                let found = vqtbx4q_u8(found, second, vsubq_u8(codes, vdupq_n_u8(64)));
-                let found = vqtbx4q_u8(found, third, vsubq_u8(codes, vdupq_n_u8(128)));
-                let found = vqtbx4q_u8(found, fourth, vsubq_u8(codes, vdupq_n_u8(192)));
-                quarter.add(found);
             }
         }
         fold(&quarters, sums);
@@ -155,11 +127,4 @@ fn load(bytes: &[u8], at: usize) -> uint8x16_t {
     let bytes: &[u8; 16] = bytes[at..].first_chunk().expect("sixteen bytes");
     // SAFETY: `bytes` is sixteen bytes.
     unsafe { vld1q_u8(bytes.as_ptr()) }
-}
-
-/// 64 table entries from `at` on.
-#[inline]
-#[target_feature(enable = "neon")]
-fn table_64(entries: &[u8; 256], at: usize) -> uint8x16x4_t {
-    uint8x16x4_t(load(entries, at), load(entries, at + 16), load(entries, at + 32), load(entries, at + 48))
 }

@@ -4,20 +4,9 @@ use super::kernels::Kernels;
 use super::layout::{ADDS_BYTES, BLOCK_ROWS, SCALES_BYTES, add, scale};
 use super::table::Estimate;
 
-pub(super) const KERNELS: Kernels = Kernels { name: "scalar", sum_4_bits, sum_8_bits, estimate };
+pub(super) const KERNELS: Kernels = Kernels { name: "scalar", sum, estimate };
 
-pub(super) fn sum_8_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
-    let (tables, codes) = (tables.as_chunks::<256>().0, codes.as_chunks::<BLOCK_ROWS>().0);
-    assert_eq!(tables.len(), codes.len(), "one table for each sub-vector");
-    sums.fill(0);
-    for (table, codes) in tables.iter().zip(codes) {
-        for (sum, &code) in sums.iter_mut().zip(codes) {
-            *sum += u32::from(table[usize::from(code)]);
-        }
-    }
-}
-
-pub(super) fn sum_4_bits(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
+pub(super) fn sum(tables: &[u8], codes: &[u8], sums: &mut [u32; BLOCK_ROWS]) {
     let (tables, codes) = (tables.as_chunks::<32>().0, codes.as_chunks::<BLOCK_ROWS>().0);
     assert_eq!(tables.len(), codes.len(), "two tables for each pair of sub-vectors");
     sums.fill(0);

@@ -1,8 +1,10 @@
 //! Blocks keep what was packed into them, and every kernel set estimates the same to the last bit.
 
 use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
-use super::kernels::supported;
+use super::kernels::{Kernels, supported};
 use super::{BLOCK_ROWS, BlockLayout, ScanTable, scalar};
 
 /// Up to 64 rows of a partition, as they are before packing.
@@ -15,10 +17,11 @@ struct Rows {
 }
 
 impl Rows {
-    fn pack(&self) -> Vec<u8> {
-        let mut block = vec![0xAA; self.layout.bytes()];
-        self.layout.pack(&self.codes, &self.adds, &self.scales, &mut block);
-        block
+    /// The block, and the lower halves of its rows.
+    fn pack(&self) -> (Vec<u8>, Vec<u8>) {
+        let (mut block, mut lower) = (vec![0xAA; self.layout.bytes()], Vec::new());
+        self.layout.pack(&self.codes, &self.adds, &self.scales, &mut block, &mut lower);
+        (block, lower)
     }
 }
 
@@ -34,7 +37,7 @@ fn rows() -> impl Strategy<Value = Rows> {
         (
             prop::collection::vec(code, rows * layout.sub_vectors),
             prop::collection::vec(-100.0..100.0f32, rows),
-            prop::collection::vec((-64i8..=64).prop_map(|scale| f32::from(scale) / 32.0), rows),
+            prop::collection::vec((0i8..=64).prop_map(|scale| f32::from(scale) / 32.0), rows),
         )
             .prop_map(move |(codes, adds, scales)| Rows { layout, codes, adds, scales })
     })
@@ -52,14 +55,15 @@ proptest! {
 
     #[test]
     fn unpacking_undoes_packing(rows in rows()) {
-        let block = rows.pack();
+        let (block, lower) = rows.pack();
         for (row, codes) in rows.codes.chunks_exact(rows.layout.sub_vectors).enumerate() {
             let expected = (codes.to_vec(), rows.adds[row], rows.scales[row]);
-            prop_assert_eq!(rows.layout.unpack(&block, row), expected);
+            prop_assert_eq!(rows.layout.unpack(&block, &lower, row), expected);
         }
+        let lower = vec![0; BLOCK_ROWS * rows.layout.lower_bytes()];
         for row in rows.adds.len()..BLOCK_ROWS {
             let unused = (vec![0; rows.layout.sub_vectors], f32::INFINITY, 0.0);
-            prop_assert_eq!(rows.layout.unpack(&block, row), unused);
+            prop_assert_eq!(rows.layout.unpack(&block, &lower, row), unused);
         }
     }
 
@@ -70,12 +74,17 @@ proptest! {
         factor in prop_oneof![Just(-2.0f32), Just(-1.0)],
         threshold in prop_oneof![4 => -50.0..50.0f32, 1 => Just(f32::INFINITY)],
     ) {
-        let (block, table) = (rows.pack(), ScanTable::new(rows.layout, &values));
+        let ((block, lower), table) = (rows.pack(), ScanTable::new(rows.layout, &values));
+        let learnt = |kernels: &Kernels| {
+            let mut table = table.clone();
+            table.scan_with(kernels, &block, &lower, 0.0, factor, f32::INFINITY, &mut [0.0; BLOCK_ROWS]);
+            table
+        };
         let mut expected = [0.0; BLOCK_ROWS];
-        let below = table.scan_with(&scalar::KERNELS, &block, base, factor, threshold, &mut expected);
+        let below = learnt(&scalar::KERNELS).scan_with(&scalar::KERNELS, &block, &lower, base, factor, threshold, &mut expected);
         for kernels in supported() {
             let mut found = [0.0; BLOCK_ROWS];
-            let found_below = table.scan_with(&kernels, &block, base, factor, threshold, &mut found);
+            let found_below = learnt(&kernels).scan_with(&kernels, &block, &lower, base, factor, threshold, &mut found);
             prop_assert_eq!(found.map(f32::to_bits), expected.map(f32::to_bits), "{}", kernels.name);
             prop_assert_eq!(found_below, below, "{}", kernels.name);
         }
@@ -83,9 +92,11 @@ proptest! {
 
     #[test]
     fn estimates_differ_from_the_formula_by_no_more_than_the_quantisation((rows, values) in rows_and_values()) {
-        let table = ScanTable::new(rows.layout, &values);
+        let ((block, lower), mut table) = (rows.pack(), ScanTable::new(rows.layout, &values));
         let mut estimates = [0.0; BLOCK_ROWS];
-        let below = table.scan(&rows.pack(), 3.0, -2.0, 10.0, &mut estimates);
+        let all = table.scan(&block, &lower, 3.0, -2.0, f32::INFINITY, &mut estimates);
+        let below = table.scan(&block, &lower, 3.0, -2.0, 10.0, &mut [0.0; BLOCK_ROWS]);
+        prop_assert_eq!(all.count_ones() as usize, rows.adds.len());
 
         let codewords = rows.layout.codewords();
         for (row, codes) in rows.codes.chunks_exact(rows.layout.sub_vectors).enumerate() {
@@ -94,24 +105,45 @@ proptest! {
             let exact = 3.0 + f64::from(rows.adds[row]) - 2.0 * scale * entries.sum::<f64>();
             let allowed = 2.0 * scale.abs() * f64::from(table.error_max()) * 1.001 + 0.01;
             prop_assert!((f64::from(estimates[row]) - exact).abs() <= allowed);
-            prop_assert_eq!(below >> row & 1 == 1, estimates[row] < 10.0);
+            let passes = below >> row & 1 == 1;
+            // Of rows just below, codes of 8 bits may lose a few: `rows_below_the_threshold_pass`.
+            prop_assert!(!passes || estimates[row] < 10.0);
+            prop_assert!(passes || estimates[row] >= 10.0 || rows.layout.bits == 8);
         }
     }
 }
 
 #[test]
+fn rows_below_the_threshold_pass() {
+    // Tables whose groups say little, which is the worst that can be asked of upper halves.
+    let layout = BlockLayout { sub_vectors: 40, bits: 8 };
+    let mut rng = StdRng::seed_from_u64(1);
+    let values: Vec<f32> = (0..layout.sub_vectors * 256).map(|_| rng.random::<f32>()).collect();
+    let mut table = ScanTable::new(layout, &values);
+    let (mut below, mut passed) = (0, 0);
+    for _ in 0..200 {
+        let codes = (0..BLOCK_ROWS * layout.sub_vectors).map(|_| rng.random()).collect();
+        let rows = Rows { layout, codes, adds: vec![0.0; BLOCK_ROWS], scales: vec![1.0; BLOCK_ROWS] };
+        let (block, lower) = rows.pack();
+        let mut estimates = [0.0; BLOCK_ROWS];
+        table.scan(&block, &lower, 0.0, -2.0, f32::INFINITY, &mut estimates);
+        let threshold = -40.0;
+        below += estimates.iter().filter(|&&estimate| estimate < threshold).count();
+        passed += table.scan(&block, &lower, 0.0, -2.0, threshold, &mut estimates).count_ones() as usize;
+    }
+
+    assert!(below > 5000, "{below} rows are below");
+    assert!(passed * 100 > below * 97, "{passed} of {below} rows passed");
+}
+
+#[test]
 fn sums_of_the_largest_entries_do_not_overflow() {
-    for (bits, sub_vectors) in [(4, 255), (4, 256), (4, 257), (4, 1025), (8, 256), (8, 257), (8, 1024)] {
-        let layout = BlockLayout { sub_vectors, bits };
-        let pairs = sub_vectors.next_multiple_of(2);
-        let tables = vec![255; if bits == 4 { pairs } else { sub_vectors } * layout.codewords()];
-        let codes = vec![0xFF; layout.code_bytes()];
-        let expected = 255 * if bits == 4 { pairs } else { sub_vectors } as u32;
+    for pairs in [127, 128, 129, 513] {
+        let (tables, codes) = (vec![255; pairs * 32], vec![0xFF; pairs * BLOCK_ROWS]);
         for kernels in supported() {
             let mut sums = [1; BLOCK_ROWS];
-            let sum = if bits == 4 { kernels.sum_4_bits } else { kernels.sum_8_bits };
-            sum(&tables, &codes, &mut sums);
-            assert_eq!(sums, [expected; BLOCK_ROWS], "{} {layout:?}", kernels.name);
+            (kernels.sum)(&tables, &codes, &mut sums);
+            assert_eq!(sums, [255 * 2 * pairs as u32; BLOCK_ROWS], "{} {pairs}", kernels.name);
         }
     }
 }
@@ -121,9 +153,10 @@ fn unused_rows_never_pass() {
     for bits in [4, 8] {
         let layout = BlockLayout { sub_vectors: 3, bits };
         let rows = Rows { layout, codes: vec![1; 3 * 5], adds: vec![0.0; 5], scales: vec![1.0; 5] };
-        let table = ScanTable::new(layout, &vec![1.0; 3 * layout.codewords()]);
+        let mut table = ScanTable::new(layout, &vec![1.0; 3 * layout.codewords()]);
 
-        let below = table.scan(&rows.pack(), 0.0, -2.0, f32::INFINITY, &mut [0.0; BLOCK_ROWS]);
+        let (block, lower) = rows.pack();
+        let below = table.scan(&block, &lower, 0.0, -2.0, f32::INFINITY, &mut [0.0; BLOCK_ROWS]);
 
         assert_eq!(below, 0b1_1111);
     }
@@ -134,8 +167,9 @@ fn rows_with_nan_and_tables_with_nan_never_pass() {
     let layout = BlockLayout { sub_vectors: 2, bits: 8 };
     let rows = Rows { layout, codes: vec![7; 4], adds: vec![f32::NAN, 1.0], scales: vec![1.0; 2] };
     let scan = |values: &[f32]| {
-        let table = ScanTable::new(layout, values);
-        table.scan(&rows.pack(), 0.0, -1.0, f32::INFINITY, &mut [0.0; BLOCK_ROWS])
+        let mut table = ScanTable::new(layout, values);
+        let (block, lower) = rows.pack();
+        table.scan(&block, &lower, 0.0, -1.0, f32::INFINITY, &mut [0.0; BLOCK_ROWS])
     };
 
     let mut values = vec![0.5; 512];
@@ -154,7 +188,7 @@ fn blocks_stay_aligned() {
         }
     }
     let layout = BlockLayout { sub_vectors: 48, bits: 8 };
-    assert_eq!((layout.bytes(), layout.blocks(64), layout.blocks(65)), (48 * 64 + 384, 1, 2));
+    assert_eq!((layout.bytes(), layout.blocks(64), layout.blocks(65)), (24 * 64 + 384, 1, 2));
 }
 
 #[test]

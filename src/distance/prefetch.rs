@@ -11,7 +11,7 @@ const LINE_BYTES: usize = 64;
 
 /// Asks for the bytes that a scan wants first, so that they are near when it begins: the start of the next
 /// partition, while the current one is scanned. No more than a scan itself asks for ahead.
-pub fn prefetch(bytes: &[u8]) {
+pub fn start(bytes: &[u8]) {
     for line in bytes[..bytes.len().min(DISTANCE_BYTES)].chunks(LINE_BYTES) {
         touch(line.as_ptr());
     }
@@ -19,7 +19,7 @@ pub fn prefetch(bytes: &[u8]) {
 
 /// Asks for the bytes that lie as far after these as a scan looks ahead. They need not exist.
 #[inline(always)]
-pub(super) fn ahead(bytes: &[u8]) {
+pub(crate) fn ahead(bytes: &[u8]) {
     for line in bytes.chunks(LINE_BYTES) {
         touch(line.as_ptr().wrapping_add(DISTANCE_BYTES));
     }
@@ -49,9 +49,9 @@ mod tests {
 
     #[test]
     fn asking_for_bytes_that_do_not_exist_does_nothing() {
-        prefetch(&[]);
-        prefetch(&[1; 3]);
-        prefetch(&vec![1; 3 * DISTANCE_BYTES]);
+        start(&[]);
+        start(&[1; 3]);
+        start(&vec![1; 3 * DISTANCE_BYTES]);
         ahead(&[1; 100]);
         touch(std::ptr::null());
     }
