@@ -136,6 +136,7 @@ pub(super) fn unavailable(accelerator: &Accelerator, found: &[Adapter]) -> Error
 }
 
 /// Whether the environment admits software adapters.
+#[cfg(feature = "gpu")]
 pub(super) fn software_is_allowed() -> bool {
     std::env::var_os(ALLOW_SOFTWARE).is_some_and(|value| value == "1")
 }

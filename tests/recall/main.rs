@@ -122,15 +122,15 @@ fn an_index_built_on_a_gpu_finds_as_many_neighbours_as_one_built_on_the_cpu() {
     }
     let folder = tempfile::tempdir().unwrap();
     let mut images = data::images("train-images-idx3-ubyte.gz");
-    // A fifth of the images: a software renderer takes its time.
-    images.values.truncate(12_000 * images.dim);
+    // A tenth of the images: a software renderer takes its time.
+    images.values.truncate(6000 * images.dim);
     let version = table(folder.path(), &images);
     let column = VectorColumn::open(&version, "vector").unwrap();
     let recalls = [("cpu", Accelerator::Cpu), ("gpu", Accelerator::Gpu)].map(|(uuid, accelerator)| {
         let config = IvfPqConfig {
-            partitions: Some(64),
+            partitions: Some(32),
             sub_vectors: Some(49),
-            sample_rate: 64,
+            iterations_max: 5,
             accelerator,
             ..IvfPqConfig::default()
         };

@@ -118,8 +118,15 @@ impl<'a> Encoder<'a> {
 
     /// The batches that are not done yet.
     fn finish(&mut self) -> Result<Vec<(Batch<'a>, Coded)>> {
-        let mut all = Vec::new();
         #[cfg(feature = "gpu")]
+        return self.drain();
+        #[cfg(not(feature = "gpu"))]
+        Ok(Vec::new())
+    }
+
+    #[cfg(feature = "gpu")]
+    fn drain(&mut self) -> Result<Vec<(Batch<'a>, Coded)>> {
+        let mut all = Vec::new();
         while let Some(pipeline) = &mut self.pipeline {
             match pipeline.pop(self.progress) {
                 Ok(Some(done)) => all.push(done),
