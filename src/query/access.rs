@@ -85,7 +85,10 @@ impl IndexAccess {
                 let effort = calibration.effort(spread as usize, *recall);
                 let expected = effort.probes.ceil() as usize;
                 let early_stop = Some(EarlyStop { k, reach: effort.reach, expected });
-                Probe { probes_min: *min, probes_max: *max, early_stop, ..all }
+                // Learnt without a filter, the reach says less where the matching rows lie otherwise.
+                let least = matching.map_or(0.0, |share| DEFAULT_PROBES as f64 / share.clamp(1e-6, 1.0));
+                let least = (least.ceil() as usize).min(max.unwrap_or(usize::MAX));
+                Probe { probes_min: least.max(*min), probes_max: *max, early_stop, ..all }
             }
         }
     }
@@ -163,10 +166,10 @@ fn index_access(index: Arc<OpenIndex>, nearest: &Nearest, k: usize, filtered: bo
         // Its distances are exact, so that the best candidates are the answer.
         _ if index.entry().kind == "IVF_FLAT" => k,
         (_, Some(factor)) => k.saturating_mul(factor.max(1) as usize),
-        (Depth::Target { effort: Some(effort), .. }, None) => effort.candidates,
+        (Depth::Target { effort: Some(effort), .. }, None) if !filtered => effort.candidates,
         (_, None) => match calibration {
-            Some(calibration) => calibration.effort(k, REFINE_RECALL).candidates,
-            None => (k * DEFAULT_REFINE).clamp(REFINE_MIN, k + REFINE_MAX),
+            Some(calibration) if !filtered => calibration.effort(k, REFINE_RECALL).candidates,
+            _ => (k * DEFAULT_REFINE).clamp(REFINE_MIN, k + REFINE_MAX),
         },
     };
     IndexAccess { index, depth, candidates, rerank: nearest.refine_factor != Some(0) }
