@@ -64,6 +64,7 @@ fn index(folder: &Path, column: &VectorColumn, config: IvfPqConfig) -> VectorInd
         metric: built.metric.to_string(),
         row_id_end: column.row_count(),
         rows: built.rows,
+        covered_rows: built.rows,
         created_ms: 0,
         files: built.files,
         details: built.details,

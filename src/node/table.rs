@@ -7,6 +7,7 @@ use napi::bindgen_prelude::{Function, Object};
 use napi_derive::napi;
 
 use crate::error::{Error, Result};
+use crate::node::changes::{NativeDeleted, NativeMerge, NativeMergeOptions, NativeUpdate, NativeUpdated};
 use crate::node::index::{self, NativeCancel, NativeIndexOptions, OnProgress};
 use crate::node::ipc;
 use crate::node::job::{Pool, promise, wait};
@@ -132,6 +133,31 @@ impl NativeTable {
     pub fn writer<'env>(&self, env: &'env Env, mode: String) -> napi::Result<Object<'env>> {
         let table = self.table();
         promise(env, Pool::Writes, move || Ok(NativeWriter::new(table?.writer(write_mode(&mode)?)?)))
+    }
+
+    /// Deletes the rows that satisfy `filter`.
+    #[napi(ts_return_type = "Promise<NativeDeleted>")]
+    pub fn delete<'env>(&self, env: &'env Env, filter: String) -> napi::Result<Object<'env>> {
+        let table = self.table();
+        promise(env, Pool::Writes, move || table?.delete(&filter, &Progress::none()).map(NativeDeleted::from))
+    }
+
+    /// Changes columns of rows.
+    #[napi(ts_return_type = "Promise<NativeUpdated>")]
+    pub fn update<'env>(&self, env: &'env Env, update: NativeUpdate) -> napi::Result<Object<'env>> {
+        let table = self.table();
+        let parts = update.into_parts();
+        promise(env, Pool::Writes, move || {
+            let (filter, values) = parts?;
+            table?.update(filter.as_deref(), &values, &Progress::none()).map(NativeUpdated::from)
+        })
+    }
+
+    /// Starts a merge of rows by key.
+    #[napi(ts_return_type = "Promise<NativeMerge>")]
+    pub fn merge<'env>(&self, env: &'env Env, options: NativeMergeOptions) -> napi::Result<Object<'env>> {
+        let table = self.table();
+        promise(env, Pool::Writes, move || Ok(NativeMerge::new(table?, options)))
     }
 
     /// The rows of a query, in columns.

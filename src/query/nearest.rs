@@ -36,6 +36,8 @@ pub(crate) struct NearestPlan {
     row_ids: Interval<u64>,
     /// The ids of rows that are left out because fastSearch was asked for.
     pub left_out: Interval<u64>,
+    /// The rows there are, if the index knows some that are gone.
+    rows_left: Option<Arc<RoaringTreemap>>,
 }
 
 impl NearestPlan {
@@ -47,7 +49,11 @@ impl NearestPlan {
         let (access, row_id_end) = choose_access(snapshot, nearest, &column_name, metric, k, filtered);
         let row_ids = 0..row_id_end;
         let left_out = row_id_end..snapshot.version().manifest().next_row_id;
-        Ok(Self { column_name, column, metric, queries, k, range, access, row_ids, left_out })
+        let rows_left = match &access {
+            Access::Index(access) => snapshot.rows_left(&access.index)?,
+            _ => None,
+        };
+        Ok(Self { column_name, column, metric, queries, k, range, access, row_ids, left_out, rows_left })
     }
 
     /// How many query vectors there are.
@@ -143,7 +149,8 @@ impl NearestPlan {
             candidates: access.candidates,
             probes_min: self.probes(access, rows),
             probes_max: access.probes_max,
-            rows,
+            // A filter lets no row through that is gone.
+            rows: rows.or(self.rows_left.as_deref()),
         };
         let found = index.search(query, &probe, progress)?;
         if let Some(trace) = trace {

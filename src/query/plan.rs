@@ -57,11 +57,15 @@ impl Plan {
             Rows::Offsets(offsets) => {
                 let mut offsets = offsets.clone();
                 offsets.sort_unstable();
-                let ids = offsets.iter().filter_map(|&offset| version.locate_offset(offset));
-                Path::Take(ids.map(|(batch, row)| batch.first_row_id + row as u64).collect())
+                let ids = offsets.iter().filter_map(|&offset| version.row_id_at(offset).transpose());
+                Path::Take(ids.collect::<Result<_>>()?)
             }
             Rows::RowIds(row_ids) => {
-                Path::Take(row_ids.iter().copied().filter(|&id| version.locate(id).is_some()).collect())
+                let ids = row_ids.iter().filter_map(|&id| match version.locate(id) {
+                    Ok(found) => found.map(|_| Ok(id)),
+                    Err(error) => Some(Err(error)),
+                });
+                Path::Take(ids.collect::<Result<_>>()?)
             }
             Rows::Nearest(nearest) => {
                 let limit = request.limit.unwrap_or(DEFAULT_LIMIT);

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use roaring::RoaringTreemap;
 
 use crate::error::Result;
 use crate::index::{VectorColumn, VectorIndex};
@@ -15,6 +17,7 @@ pub struct Snapshot {
     indexes: Vec<Arc<OpenIndex>>,
     // Opening a vector column walks all its batches, so it is done once per snapshot.
     vector_columns: Mutex<HashMap<String, Arc<VectorColumn>>>,
+    live_row_ids: OnceLock<Arc<RoaringTreemap>>,
 }
 
 impl Snapshot {
@@ -33,7 +36,7 @@ impl Snapshot {
                     .unwrap_or_else(|| Arc::new(OpenIndex::new(entry.clone(), version.folder().to_owned())))
             })
             .collect();
-        Self { version, indexes, vector_columns: Mutex::default() }
+        Self { version, indexes, vector_columns: Mutex::default(), live_row_ids: OnceLock::new() }
     }
 
     /// The version this snapshot shows.
@@ -44,6 +47,19 @@ impl Snapshot {
     /// The indexes of this version, in the order they were made.
     pub fn indexes(&self) -> &[Arc<OpenIndex>] {
         &self.indexes
+    }
+
+    /// The rows that a search of `index` has to choose from, because the index knows some that are gone;
+    /// `None` if it knows none of these.
+    pub fn rows_left(&self, index: &OpenIndex) -> Result<Option<Arc<RoaringTreemap>>> {
+        if self.version.rows_below(index.entry.row_id_end)? == index.entry.covered_rows {
+            return Ok(None);
+        }
+        if let Some(live) = self.live_row_ids.get() {
+            return Ok(Some(live.clone()));
+        }
+        let live = Arc::new(self.version.live_row_ids()?);
+        Ok(Some(self.live_row_ids.get_or_init(|| live).clone()))
     }
 
     /// The vector column `name`.

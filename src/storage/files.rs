@@ -1,5 +1,6 @@
 //! Files that appear whole or not at all, and the order of syncing that makes it so.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -33,11 +34,28 @@ impl FileEntry {
         let path = self.locate(table);
         let (bytes, crc32c) = checksum(&path)?;
         check_length(&path, bytes, self.bytes)?;
-        if crc32c == self.crc32c {
+        self.check_crc32c(&path, crc32c)
+    }
+
+    /// The whole file, once its length and checksum are known to be right. For small files.
+    ///
+    /// # Errors
+    /// [`Error::Corrupted`] if the file is missing or differs from what was written.
+    pub fn read(&self, table: &Path) -> Result<Vec<u8>> {
+        let path = self.locate(table);
+        let mut bytes = Vec::new();
+        open_named(&path)?.read_to_end(&mut bytes).at("read", &path)?;
+        check_length(&path, bytes.len() as u64, self.bytes)?;
+        self.check_crc32c(&path, crc32c::crc32c(&bytes))?;
+        Ok(bytes)
+    }
+
+    fn check_crc32c(&self, path: &Path, found: u32) -> Result<()> {
+        if found == self.crc32c {
             return Ok(());
         }
-        let reason = format!("its checksum is {crc32c:08x}, but the manifest says {:08x}", self.crc32c);
-        Err(Error::corrupted(&path, reason))
+        let reason = format!("its checksum is {found:08x}, but the manifest says {:08x}", self.crc32c);
+        Err(Error::corrupted(path, reason))
     }
 }
 
@@ -146,6 +164,12 @@ impl NewFiles {
         self.paths.push(path.into());
     }
 
+    /// Makes their names durable: a version must not name what a crash can take away.
+    pub fn sync_names(&self) -> Result<()> {
+        let folders: BTreeSet<&Path> = self.paths.iter().filter_map(|path| path.parent()).collect();
+        folders.into_iter().try_for_each(sync_folder)
+    }
+
     /// An error if one of them has gone, because somebody dropped the table meanwhile.
     pub fn check(&self) -> Result<()> {
         for path in &self.paths {
@@ -157,6 +181,21 @@ impl NewFiles {
     /// Lets them stay.
     pub fn keep(mut self) {
         self.paths.clear();
+    }
+
+    /// Watches over those of another, too.
+    pub fn append(&mut self, mut other: Self) {
+        self.paths.append(&mut other.paths);
+    }
+
+    /// Lets those stay that `is_named`, and removes the others.
+    pub fn keep_if(mut self, is_named: impl Fn(&Path) -> bool) {
+        self.paths.retain(|path| !is_named(path));
+    }
+
+    /// Removes them.
+    pub fn remove(&mut self) {
+        drop(std::mem::take(self));
     }
 }
 

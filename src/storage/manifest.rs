@@ -29,6 +29,9 @@ pub struct Manifest {
     pub created_ms: i64,
     /// The columns.
     pub schema: SchemaRef,
+    /// The version that last changed the columns, or put other rows in the place of all. What was
+    /// computed from an earlier one, such as an index, does not fit any more.
+    pub generation: u64,
     /// The row id that the next inserted row gets. No row has this id or a higher one.
     pub next_row_id: u64,
     /// The rows, in storage order, which is the order of their ids.
@@ -42,14 +45,57 @@ pub struct Manifest {
 pub struct SegmentEntry {
     /// The file.
     pub file: FileEntry,
-    /// How many rows it has.
+    /// How many rows the file has, deleted ones included.
     pub rows: u64,
-    /// The row id of its first row; the others follow without gaps.
+    /// The row id of its first row.
     pub first_row_id: u64,
+    /// The ids of the others, unless they follow without gaps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_ids: Option<RowIdsEntry>,
     /// How many rows each of its record batches has.
     pub batches: Vec<u32>,
     /// CRC-32C of the footer, which is all that a reader needs to find the batches.
     pub footer_crc32c: u32,
+    /// Which of its rows are gone, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletions: Option<DeletionsEntry>,
+}
+
+/// The ids of a segment's rows, where they have gaps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowIdsEntry {
+    /// The file: a set in Roaring's portable 64-bit format.
+    pub file: FileEntry,
+    /// The id after that of the last row.
+    pub end: u64,
+}
+
+/// The rows of a segment that are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletionsEntry {
+    /// The file: a set of places, counted from 0, in Roaring's portable format.
+    pub file: FileEntry,
+    /// How many there are.
+    pub rows: u64,
+}
+
+impl SegmentEntry {
+    /// How many rows it has that are not deleted.
+    pub fn live_rows(&self) -> u64 {
+        self.rows - self.deletions.as_ref().map_or(0, |deletions| deletions.rows)
+    }
+
+    /// The id after that of its last row.
+    pub fn row_id_end(&self) -> u64 {
+        self.row_ids.as_ref().map_or(self.first_row_id + self.rows, |ids| ids.end)
+    }
+
+    /// The segment's files.
+    pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
+        let row_ids = self.row_ids.as_ref().map(|ids| &ids.file);
+        let deletions = self.deletions.as_ref().map(|deletions| &deletions.file);
+        [&self.file].into_iter().chain(row_ids).chain(deletions)
+    }
 }
 
 /// One index of a column.
@@ -67,8 +113,11 @@ pub struct IndexEntry {
     pub metric: String,
     /// Rows with a smaller id are covered.
     pub row_id_end: u64,
-    /// How many rows are covered.
+    /// How many rows are in the index.
     pub rows: u64,
+    /// How many rows the table had with smaller ids, those without a vector included. If there are
+    /// fewer now, the index still knows some that are gone.
+    pub covered_rows: u64,
     /// When it was built, in milliseconds since 1970 (UTC).
     pub created_ms: i64,
     /// Its files.
@@ -88,6 +137,7 @@ struct Document {
     columns: Vec<String>,
     #[serde(with = "schema::hex")]
     schema: Vec<u8>,
+    generation: u64,
     next_row_id: u64,
     segments: Vec<SegmentEntry>,
     indexes: Vec<IndexEntry>,
@@ -107,6 +157,7 @@ impl Manifest {
             table_id: uuid::Uuid::new_v4().to_string(),
             created_ms: now_ms(),
             schema,
+            generation: 1,
             next_row_id: 0,
             segments: Vec::new(),
             indexes: Vec::new(),
@@ -129,7 +180,19 @@ impl Manifest {
 
     /// How many rows the version has.
     pub fn row_count(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.rows).sum()
+        self.segments.iter().map(SegmentEntry::live_rows).sum()
+    }
+
+    /// Every file of the version but the manifest: rows and indexes.
+    pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
+        let rows = self.segments.iter().flat_map(SegmentEntry::files);
+        rows.chain(self.indexes.iter().flat_map(|index| &index.files))
+    }
+
+    /// Whether `path` is one of the version's files, or the folder of one, in the table's folder.
+    pub fn names(&self, table: &Path, path: &Path) -> bool {
+        let Ok(relative) = path.strip_prefix(table) else { return false };
+        self.files().any(|file| Path::new(&file.path).starts_with(relative))
     }
 
     /// The file of a version.
@@ -193,6 +256,7 @@ impl Manifest {
             created_ms: self.created_ms,
             columns: self.schema.fields().iter().map(|field| schema::describe(field)).collect(),
             schema: schema::encode(&self.schema),
+            generation: self.generation,
             next_row_id: self.next_row_id,
             segments: self.segments.clone(),
             indexes: self.indexes.clone(),
@@ -219,6 +283,7 @@ impl Manifest {
             table_id: document.table_id,
             created_ms: document.created_ms,
             schema: schema::decode(&document.schema).map_err(damaged)?,
+            generation: document.generation,
             next_row_id: document.next_row_id,
             segments: document.segments,
             indexes: document.indexes,
@@ -235,10 +300,14 @@ impl Manifest {
             if segment.batches.iter().map(|&rows| u64::from(rows)).sum::<u64>() != segment.rows {
                 return Err(format!("the batches of {name} do not add up to its rows"));
             }
-            if segment.first_row_id < next {
+            if segment.deletions.as_ref().is_some_and(|deletions| deletions.rows > segment.rows) {
+                return Err(format!("more rows of {name} are deleted than it has"));
+            }
+            let packed_end = segment.first_row_id.checked_add(segment.rows).ok_or("row ids overflow")?;
+            if segment.first_row_id < next || segment.row_id_end() < packed_end {
                 return Err(format!("the row ids of {name} are out of order"));
             }
-            next = segment.first_row_id.checked_add(segment.rows).ok_or("row ids overflow")?;
+            next = segment.row_id_end();
         }
         if self.next_row_id < next { Err("the next row id is taken".to_owned()) } else { Ok(()) }
     }

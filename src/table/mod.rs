@@ -6,11 +6,18 @@
 //! winner's version.
 
 mod build_index;
+mod commit;
 mod conform;
+mod delete;
+mod keys;
+mod matching;
 mod measure_recall;
+mod merge;
 mod name;
 mod read;
+mod rewrite;
 mod state;
+mod update;
 mod writer;
 
 use std::fmt;
@@ -23,14 +30,17 @@ use arrow::datatypes::SchemaRef;
 
 use crate::error::{Error, Result};
 use crate::query::Snapshot;
-use crate::storage::files;
-use crate::storage::{Manifest, NewFiles, TemporaryFolder, Version};
+use crate::storage::{TemporaryFolder, Version};
 
 pub use build_index::{IndexInfo, IndexOptions};
+use commit::Queue;
+pub use delete::Deleted;
 pub use measure_recall::{MeasuredRecall, RecallOptions};
+pub use merge::{MergeOptions, Merged};
 pub use name::{check_name, folder_of, name_of};
 pub use read::TableStats;
 use state::Current;
+pub use update::{NewValue, Updated};
 pub use writer::{CreateMode, WriteMode, Writer};
 
 /// A handle to a table. Clones are the same handle: closing one closes all.
@@ -45,8 +55,7 @@ struct Handle {
     options: TableOptions,
     /// `None` once the handle is closed.
     current: Mutex<Option<Current>>,
-    /// Writers of one process wait for each other instead of losing races.
-    commits: Mutex<()>,
+    commits: Queue,
 }
 
 /// How a handle behaves.
@@ -70,13 +79,9 @@ impl Table {
         let folder = folder_of(connection, name);
         let absent = || Error::TableNotFound { name: name.to_owned(), similar: None };
         let current = Current::open(&folder, &options)?.ok_or_else(absent)?;
-        let handle = Handle {
-            name: name.to_owned(),
-            folder,
-            options,
-            current: Mutex::new(Some(current)),
-            commits: Mutex::new(()),
-        };
+        let commits = commit::queue_of(&folder);
+        let handle =
+            Handle { name: name.to_owned(), folder, options, current: Mutex::new(Some(current)), commits };
         Ok(Self { handle: Arc::new(handle) })
     }
 
@@ -161,48 +166,6 @@ impl Table {
         writer.commit()
     }
 
-    /// Publishes the version that `change` makes of the newest one, and returns its number. Files
-    /// that it names must be durable already.
-    ///
-    /// `change` runs again, on a newer manifest, whenever another writer was faster; it returns an
-    /// error if what it wants no longer applies.
-    ///
-    /// # Errors
-    /// Those of `change` and of [`Table::current`], and I/O errors.
-    pub fn commit(&self, change: impl Fn(&Manifest) -> Result<Manifest>) -> Result<u64> {
-        self.commit_files(NewFiles::default(), change)
-    }
-
-    /// As [`Table::commit`], for a version that names `new_files`: they stay if it is published,
-    /// and are removed if not.
-    pub fn commit_files(
-        &self,
-        new_files: NewFiles,
-        change: impl Fn(&Manifest) -> Result<Manifest>,
-    ) -> Result<u64> {
-        let _queue = self.handle.commits.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let base = self.refresh(Duration::ZERO)?.version().clone();
-            let changed = change(base.manifest())?;
-            let next = base.manifest().successor();
-            let next = Manifest {
-                version: next.version,
-                table_id: next.table_id,
-                created_ms: next.created_ms,
-                ..changed
-            };
-            new_files.check()?;
-            if next.publish(&self.handle.folder)? {
-                // From here on readers see the files, whatever else may fail.
-                new_files.keep();
-                files::sync_folder(&self.handle.folder.join("versions"))?;
-                // A handle sees its own writes at once. What goes wrong here, the next read reports.
-                let _ = self.refresh(Duration::ZERO);
-                return Ok(next.version);
-            }
-        }
-    }
-
     /// A snapshot that is at most `age` old.
     fn refresh(&self, age: Duration) -> Result<Arc<Snapshot>> {
         let mut guard = self.lock();
@@ -240,5 +203,7 @@ impl fmt::Debug for Table {
     }
 }
 
+#[cfg(test)]
+mod changes_tests;
 #[cfg(test)]
 mod tests;

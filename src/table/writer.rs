@@ -214,7 +214,8 @@ fn with_segments(mut manifest: Manifest, segments: &[SegmentEntry]) -> Manifest 
 
 /// The same table without rows and indexes. Row ids are not used again.
 fn emptied(manifest: &Manifest) -> Manifest {
-    Manifest { segments: Vec::new(), indexes: Vec::new(), ..manifest.clone() }
+    let generation = manifest.version + 1;
+    Manifest { segments: Vec::new(), indexes: Vec::new(), generation, ..manifest.clone() }
 }
 
 fn check_same_columns(new: &Schema, existing: &Schema) -> Result<()> {

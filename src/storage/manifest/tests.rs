@@ -9,8 +9,15 @@ fn manifest(version: u64) -> Manifest {
     let vector = DataType::new_fixed_size_list(DataType::Float32, 4, true);
     let schema = Schema::new(vec![Field::new("id", DataType::Int64, false), Field::new("v", vector, true)]);
     let file = FileEntry { path: "data/a.arrow".to_owned(), bytes: 10, crc32c: 7 };
-    let segment =
-        SegmentEntry { file: file.clone(), rows: 3, first_row_id: 0, batches: vec![2, 1], footer_crc32c: 9 };
+    let segment = SegmentEntry {
+        file: file.clone(),
+        rows: 3,
+        first_row_id: 0,
+        row_ids: None,
+        batches: vec![2, 1],
+        footer_crc32c: 9,
+        deletions: None,
+    };
     let index = IndexEntry {
         name: "v_idx".to_owned(),
         column: "v".to_owned(),
@@ -19,6 +26,7 @@ fn manifest(version: u64) -> Manifest {
         metric: "l2".to_owned(),
         row_id_end: 3,
         rows: 3,
+        covered_rows: 3,
         created_ms: 5,
         files: vec![file],
         details: json!({"partitions": 2}),
