@@ -31,6 +31,11 @@ export type { Data, DataChunk } from './data.js';
 export { QuiverError, type QuiverErrorCode } from './errors.js';
 export { type DistanceType, Index, type IvfFlatOptions, type IvfPqOptions } from './indices.js';
 export type { Latency, MeasuredRecall, MeasureRecallOptions } from './measure-recall.js';
+export {
+  type MergeExecuteOptions,
+  MergeInsertBuilder,
+  type MergeResult,
+} from './merge-insert.js';
 export { Query, TakeQuery } from './query.js';
 export { QueryBase, type QueryExecutionOptions, type Selection } from './query-base.js';
 export type { IntoVector, MultiVector, VectorLike } from './query-vectors.js';
@@ -42,6 +47,7 @@ export type {
   IndexProgress,
   IndexStatistics,
 } from './table-indexes.js';
+export type { DeleteResult, UpdateExpressions, UpdateOptions, UpdateResult } from './update.js';
 export { VectorQuery, type WithDistance } from './vector-query.js';
 export type { Float32Vector, Float64Vector, Int8Vector, Uint8Vector } from './vectors.js';
 export type { WriteProgress } from './write.js';

@@ -54,6 +54,9 @@ export interface NativeTable {
   version(): Promise<number>;
   countRows(filter?: string | null): Promise<number>;
   writer(mode: 'append' | 'overwrite'): Promise<NativeWriter>;
+  delete(filter: string): Promise<NativeDeleted>;
+  update(update: NativeUpdate): Promise<NativeUpdated>;
+  merge(options: NativeMergeOptions): Promise<NativeMerge>;
   query(request: NativeRequest): Promise<NativeRows>;
   queryArrow(request: NativeRequest): Promise<Uint8Array>;
   querySync(request: NativeRequest): NativeRows;
@@ -73,6 +76,48 @@ export interface NativeTable {
   indexStats(name: string): Promise<NativeIndexStats | null>;
   measureRecall(column: string, options: NativeRecallOptions): Promise<NativeRecall>;
   stats(): Promise<NativeTableStats>;
+}
+
+export interface NativeDeleted {
+  numDeletedRows: number;
+  version: number;
+}
+
+export interface NativeUpdate {
+  filter?: string;
+  expressions?: Array<{ column: string; sql: string }>;
+  /** An IPC stream with one row, of just the columns that change. */
+  values?: Uint8Array;
+}
+
+export interface NativeUpdated {
+  rowsUpdated: number;
+  version: number;
+}
+
+export interface NativeMergeOptions {
+  on: string[];
+  updateMatched: boolean;
+  updateWhere?: string;
+  insertUnmatched: boolean;
+  deleteUnmatched: boolean;
+  deleteWhere?: string;
+  timeoutMs?: number;
+}
+
+export interface NativeMerge {
+  /** Takes one whole IPC stream with any number of batches. */
+  write(ipcStream: Uint8Array): Promise<void>;
+  execute(): Promise<NativeMerged>;
+}
+
+export interface NativeMerged {
+  version: number;
+  numInsertedRows: number;
+  numUpdatedRows: number;
+  numDeletedRows: number;
+  numAttempts: number;
+  numRows: number;
 }
 
 export interface NativeStream {

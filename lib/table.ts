@@ -8,6 +8,7 @@ import { fromIpc } from './arrow/make-table.js';
 import { type Data, openData } from './data.js';
 import { QuiverError, rethrow } from './errors.js';
 import { type MeasuredRecall, type MeasureRecallOptions, measureRecall } from './measure-recall.js';
+import { MergeInsertBuilder } from './merge-insert.js';
 import type { NativeTable } from './native-types.js';
 import { callback, checkOptions, invalid, list, oneOf, text } from './options.js';
 import { Query, TakeQuery } from './query.js';
@@ -20,6 +21,13 @@ import {
   toIndexConfig,
   toIndexStatistics,
 } from './table-indexes.js';
+import {
+  type DeleteResult,
+  toNativeUpdate,
+  type UpdateExpressions,
+  type UpdateOptions,
+  type UpdateResult,
+} from './update.js';
 import type { VectorQuery, WithDistance } from './vector-query.js';
 import { type WriteProgress, writeAll } from './write.js';
 
@@ -151,6 +159,62 @@ export class Table<Row = Record<string, any>> {
     const open = () => rethrow(this.#native.writer(mode));
     const version = await writeAll(open, source, progress, mode === 'append');
     return { version: version ?? (await this.version()) };
+  }
+
+  /**
+   * Deletes the rows that meet an SQL condition, and makes a version without them. If there are none,
+   * there is no new version.
+   *
+   * @example
+   * ```ts
+   * const { numDeletedRows } = await table.delete("category = 'old'");
+   * ```
+   */
+  async delete(predicate: string): Promise<DeleteResult> {
+    return rethrow(this.#native.delete(text('predicate', predicate)));
+  }
+
+  /**
+   * Changes columns of the rows that meet an SQL condition, or of all rows. A changed row gets a new row
+   * id and comes after all others.
+   *
+   * @example
+   * ```ts
+   * await table.update({ where: 'id = 3', values: { vector: [0.3, 0.7] } });
+   * await table.update({ valuesSql: { price: 'price * 1.1' } });
+   * await table.update({ price: 'price * 1.1' }, { where: 'price < 10' });
+   * ```
+   */
+  async update(update: UpdateOptions): Promise<UpdateResult>;
+  async update(update: UpdateExpressions, options?: { where?: string }): Promise<UpdateResult>;
+  async update(
+    update: UpdateOptions | UpdateExpressions,
+    options?: { where?: string },
+  ): Promise<UpdateResult> {
+    const change = await toNativeUpdate(update, options, () => this.schema());
+    return rethrow(this.#native.update(change));
+  }
+
+  /**
+   * Starts a merge of rows into the table by key: say what to do with rows that match and with those that
+   * do not, then call `execute`.
+   *
+   * @param on the columns that make a key
+   *
+   * @example
+   * ```ts
+   * const result = await table
+   *   .mergeInsert('id')
+   *   .whenMatchedUpdateAll()
+   *   .whenNotMatchedInsertAll()
+   *   .execute([{ id: 3, vector: [0.3, 0.7] }]);
+   * ```
+   */
+  mergeInsert(on: string | readonly string[]): MergeInsertBuilder {
+    const columns = typeof on === 'string' ? [on] : list('on', on);
+    if (columns.length === 0) throw invalid('on', on, 'the name of a column, or several');
+    for (const column of columns) text('a column of on', column);
+    return new MergeInsertBuilder(this.#native, () => this.schema(), columns);
   }
 
   /** All rows as an Arrow table, in memory. */
