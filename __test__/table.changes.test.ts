@@ -12,7 +12,7 @@ async function shop() {
   ]);
 }
 
-const names = (rows: Array<{ name: string }>) => rows.map((row) => row.name);
+const names = (rows: Array<Record<string, any>>) => rows.map((row) => row.name);
 
 test('delete says how many rows went and in which version', async () => {
   const table = await shop();

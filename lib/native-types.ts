@@ -57,6 +57,14 @@ export interface NativeTable {
   delete(filter: string): Promise<NativeDeleted>;
   update(update: NativeUpdate): Promise<NativeUpdated>;
   merge(options: NativeMergeOptions): Promise<NativeMerge>;
+  listVersions(): Promise<NativeVersion[]>;
+  /** By number or by tag; with neither, the newest version again. */
+  checkout(version?: number | null, tag?: string | null): Promise<void>;
+  restore(): Promise<number>;
+  listTags(): Promise<NativeTag[]>;
+  taggedVersion(tag: string): Promise<number>;
+  setTag(tag: string, version: number, isNew: boolean): Promise<void>;
+  deleteTag(tag: string): Promise<void>;
   query(request: NativeRequest): Promise<NativeRows>;
   queryArrow(request: NativeRequest): Promise<Uint8Array>;
   querySync(request: NativeRequest): NativeRows;
@@ -76,6 +84,12 @@ export interface NativeTable {
   indexStats(name: string): Promise<NativeIndexStats | null>;
   measureRecall(column: string, options: NativeRecallOptions): Promise<NativeRecall>;
   stats(): Promise<NativeTableStats>;
+  optimize(
+    options: NativeOptimizeOptions,
+    cancel: NativeCancel,
+    onProgress?: (stage: string, done: number, total: number) => void,
+  ): Promise<NativeOptimized>;
+  verify(): Promise<NativeVerified>;
 }
 
 export interface NativeDeleted {
@@ -118,6 +132,45 @@ export interface NativeMerged {
   numDeletedRows: number;
   numAttempts: number;
   numRows: number;
+}
+
+export interface NativeVersion {
+  version: number;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  rows: number;
+  segments: number;
+  deletedRows: number;
+  deletionFiles: number;
+  bytes: number;
+}
+
+export interface NativeTag {
+  name: string;
+  version: number;
+  manifestSize: number;
+}
+
+export interface NativeOptimizeOptions {
+  /** Milliseconds since 1970. */
+  cleanupBeforeMs?: number;
+  keepVersions?: number;
+  deleteUnverified?: boolean;
+}
+
+export interface NativeOptimized {
+  fragmentsRemoved: number;
+  fragmentsAdded: number;
+  filesRemoved: number;
+  filesAdded: number;
+  bytesRemoved: number;
+  oldVersionsRemoved: number;
+}
+
+export interface NativeVerified {
+  files: number;
+  bytes: number;
+  problems: string[];
 }
 
 export interface NativeStream {

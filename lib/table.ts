@@ -10,6 +10,12 @@ import { QuiverError, rethrow } from './errors.js';
 import { type MeasuredRecall, type MeasureRecallOptions, measureRecall } from './measure-recall.js';
 import { MergeInsertBuilder } from './merge-insert.js';
 import type { NativeTable } from './native-types.js';
+import {
+  type OptimizeOptions,
+  type OptimizeStats,
+  optimize,
+  type VerifyResult,
+} from './optimize.js';
 import { callback, checkOptions, invalid, list, oneOf, text } from './options.js';
 import { Query, TakeQuery } from './query.js';
 import type { IntoVector, MultiVector } from './query-vectors.js';
@@ -29,6 +35,7 @@ import {
   type UpdateResult,
 } from './update.js';
 import type { VectorQuery, WithDistance } from './vector-query.js';
+import { checkout, Tags, toVersion, type Version } from './versions.js';
 import { type WriteProgress, writeAll } from './write.js';
 
 /** Options of {@link Table.add}. */
@@ -110,7 +117,7 @@ export class Table<Row = Record<string, any>> {
     return fromIpc(await rethrow(this.#native.schema())).schema;
   }
 
-  /** The number of the current version. Every change of the table adds one. */
+  /** The number of the current version, or of the one that is checked out. Every change of the table adds one. */
   async version(): Promise<number> {
     return rethrow(this.#native.version());
   }
@@ -215,6 +222,68 @@ export class Table<Row = Record<string, any>> {
     if (columns.length === 0) throw invalid('on', on, 'the name of a column, or several');
     for (const column of columns) text('a column of on', column);
     return new MergeInsertBuilder(this.#native, () => this.schema(), columns);
+  }
+
+  /** All versions there are, in the order in which they were made. */
+  async listVersions(): Promise<Version[]> {
+    return (await rethrow(this.#native.listVersions())).map(toVersion);
+  }
+
+  /**
+   * Makes this handle show an earlier version, which cannot be changed. Other handles are not affected.
+   *
+   * @param version its number, or its tag
+   *
+   * @throws {QuiverError} `VERSION_NOT_FOUND`, `TAG_NOT_FOUND`
+   *
+   * @example
+   * ```ts
+   * await table.checkout(1);
+   * console.log(await table.countRows()); // as many as there were
+   * await table.checkoutLatest();
+   * ```
+   */
+  async checkout(version: number | string): Promise<void> {
+    await checkout(this.#native, version);
+  }
+
+  /** Makes this handle follow the newest version again. */
+  async checkoutLatest(): Promise<void> {
+    await rethrow(this.#native.checkout());
+  }
+
+  /**
+   * Makes the version that is checked out the table's newest, as a new version, and follows the newest
+   * version again.
+   *
+   * @throws {QuiverError} `INVALID_ARGUMENT` if no version is checked out
+   */
+  async restore(): Promise<void> {
+    await rethrow(this.#native.restore());
+  }
+
+  /** Names for versions. */
+  async tags(): Promise<Tags> {
+    return new Tags(this.#native);
+  }
+
+  /**
+   * Puts the table in order: joins small files of rows, takes deleted rows off the disk, and removes old
+   * versions. Reads and writes go on meanwhile.
+   *
+   * @example
+   * ```ts
+   * const { prune } = await table.optimize({ keepVersions: 10 });
+   * console.log(prune.bytesRemoved);
+   * ```
+   */
+  async optimize(options?: OptimizeOptions): Promise<OptimizeStats> {
+    return optimize(this.#native, options);
+  }
+
+  /** Reads every file of the current version and compares it with its checksum. */
+  async verify(): Promise<VerifyResult> {
+    return rethrow(this.#native.verify());
   }
 
   /** All rows as an Arrow table, in memory. */

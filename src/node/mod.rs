@@ -12,4 +12,6 @@ mod stats;
 mod stream;
 mod table;
 mod to_js;
+mod upkeep;
+mod versions;
 mod writer;

@@ -41,7 +41,7 @@ impl NativeTable {
     }
 
     /// The table for one call.
-    fn table(&self) -> Result<Table> {
+    pub(crate) fn table(&self) -> Result<Table> {
         self.lock().clone().ok_or_else(|| Error::Closed { what: format!("table '{}'", self.name) })
     }
 
@@ -234,7 +234,7 @@ impl NativeTable {
         on_progress: Option<Function<'env, OnProgress, ()>>,
     ) -> napi::Result<Object<'env>> {
         let table = self.table();
-        let progress = index::progress(cancel, on_progress)?;
+        let progress = index::progress("building the index", cancel, on_progress)?;
         promise(env, Pool::Builds, move || table?.create_index(&column, &options.into_options()?, &progress))
     }
 

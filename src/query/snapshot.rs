@@ -39,6 +39,15 @@ impl Snapshot {
         Self { version, indexes, vector_columns: Mutex::default(), live_row_ids: OnceLock::new() }
     }
 
+    /// Maps all files of the version, so that it stays readable when they are removed from the table's folder.
+    /// Whether all are there; what else is wrong with them, the first reader will say.
+    pub fn hold(&self) -> bool {
+        let segments = self.version.segments().iter().map(|segment| segment.hold());
+        let indexes = self.indexes.iter().map(|index| index.open().map(|_| ()));
+        let failed = segments.chain(indexes).filter(Result::is_err).count();
+        failed == 0
+    }
+
     /// The version this snapshot shows.
     pub fn version(&self) -> &Arc<Version> {
         &self.version

@@ -67,6 +67,17 @@ pub fn check_length(path: &Path, bytes: u64, expected: u64) -> Result<()> {
     Err(Error::corrupted(path, format!("it has {bytes} bytes, but the manifest says {expected}")))
 }
 
+/// How long a file is.
+pub fn length(path: &Path) -> Result<u64> {
+    Ok(fs::metadata(path).at("look at", path)?.len())
+}
+
+/// Makes a file look as if it was written now; whether there is such a file.
+pub fn touch(path: &Path) -> bool {
+    let file = File::options().append(true).open(path);
+    file.is_ok_and(|file| file.set_modified(std::time::SystemTime::now()).is_ok())
+}
+
 /// Opens a file that a manifest names. A missing one is damage, not an I/O error.
 pub fn open_named(path: &Path) -> Result<File> {
     match File::open(path) {
@@ -96,15 +107,31 @@ fn checksum(path: &Path) -> Result<(u64, u32)> {
 /// Returns `false`, and changes nothing, if `path` exists already: of two writers one wins. After
 /// a crash the file is either absent or whole.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+    create_new_if(path, bytes, ".tmp-", || Ok(true))
+}
+
+/// As [`create_new`], but only if `go_on` agrees, which is asked when a temporary file in the same folder says
+/// already that this is about to happen: its name begins with `prefix`, and this process holds a lock on it.
+pub fn create_new_if(
+    path: &Path,
+    bytes: &[u8],
+    prefix: &str,
+    go_on: impl FnOnce() -> Result<bool>,
+) -> Result<bool> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // In the same folder, because only there it can be linked to its name in one step.
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".tmp-");
+    builder.prefix(prefix);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).at("create a file in", folder)?;
+    // Where there are no locks, the file's age has to do.
+    let _ = file.as_file().try_lock();
     file.write_all(bytes).at("write", path)?;
     file.as_file().sync_all().at("sync", path)?;
+    if !go_on()? {
+        return Ok(false);
+    }
     match file.persist_noclobber(path) {
         Ok(_) => Ok(true),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),

@@ -4,16 +4,14 @@
 //! manifest appears, so a reader sees the version before a commit or the one after it, and a
 //! crash leaves at worst some files that no manifest names.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 use crate::storage::files::{self, FileEntry};
-use crate::storage::schema;
+use crate::storage::{checked_json, schema};
 
 /// The newest format that this release reads, and the one it writes.
 pub const FORMAT: u32 = 1;
@@ -143,12 +141,6 @@ struct Document {
     indexes: Vec<IndexEntry>,
 }
 
-/// All that every format, also a later one, promises to have.
-#[derive(Deserialize)]
-struct AnyFormat {
-    format: u32,
-}
-
 impl Manifest {
     /// The first version of a new table: no rows, no indexes.
     pub fn first(schema: SchemaRef) -> Self {
@@ -197,29 +189,80 @@ impl Manifest {
 
     /// The file of a version.
     pub fn path(table: &Path, version: u64) -> PathBuf {
-        table.join("versions").join(format!("{version:020}.json"))
+        checked_json::numbered(&table.join("versions"), version)
     }
 
     /// Publishes this manifest, every file of which must be durable already.
     ///
-    /// Returns `false` if the version exists: another writer won. After `true` all readers see the
-    /// version; it is durable once the folder `versions` is synced.
+    /// Returns `false` if the version exists, or if the one before is not there any more: another writer
+    /// won. After `true` all readers see the version; it is durable once the folder `versions` is synced.
     pub fn publish(&self, table: &Path) -> Result<bool> {
-        files::create_new(&Self::path(table, self.version), &self.encode()?)
+        let path = Self::path(table, self.version);
+        // With the claim made first, no cleaner removes a version of this number unseen: it was never taken.
+        let base_is_there = || match self.version {
+            1 => Self::latest_version(table).map(|latest| latest.is_none()),
+            version => Ok(Self::path(table, version - 1).exists()),
+        };
+        files::create_new_if(&path, &self.encode()?, &Self::temporary_prefix(self.version), base_is_there)
+    }
+
+    /// What the temporary file of a version that is about to be published begins with.
+    pub fn temporary_prefix(version: u64) -> String {
+        format!(".tmp-{version:020}-")
+    }
+
+    /// Keeps a copy of a version's manifest, so that cleaning up leaves its files alone.
+    ///
+    /// Returns `false` if the version was removed meanwhile, and perhaps its files too.
+    pub fn pin(table: &Path, version: u64) -> Result<bool> {
+        let pinned = Self::pinned_path(table, version);
+        // An old copy that nobody needs might be removed any moment; a new one is not.
+        if !files::touch(&pinned) {
+            let folder = table.join("pinned");
+            files::create_folder(&folder)?;
+            let Ok(bytes) = checked_json::read(&Self::path(table, version)) else { return Ok(false) };
+            files::create_new(&pinned, &bytes)?;
+            files::sync_folder(&folder)?;
+        }
+        Ok(Self::path(table, version).exists())
+    }
+
+    /// Where the copy of a version's manifest is.
+    pub fn pinned_path(table: &Path, version: u64) -> PathBuf {
+        checked_json::numbered(&table.join("pinned"), version)
+    }
+
+    /// The numbers of the versions of which there is a copy.
+    pub fn pinned_versions(table: &Path) -> Result<Vec<u64>> {
+        checked_json::numbers_in(&table.join("pinned"))
+    }
+
+    /// The copy of a version's manifest.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`].
+    pub fn read_pinned(table: &Path, version: u64) -> Result<Self> {
+        Self::read_from(Self::pinned_path(table, version), version)
+    }
+
+    /// The numbers of all versions, ascending; none if there is no table in this folder.
+    pub fn versions(table: &Path) -> Result<Vec<u64>> {
+        checked_json::numbers_in(&table.join("versions"))
     }
 
     /// The number of the newest version; `None` if there is no table in this folder.
     pub fn latest_version(table: &Path) -> Result<Option<u64>> {
-        let folder = table.join("versions");
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if is_absent(&error) => return Ok(None),
-            entries => entries.at("list", &folder)?,
-        };
-        let mut latest = None;
-        for entry in entries {
-            latest = latest.max(version_of(&entry.at("list", &folder)?.file_name()));
-        }
-        Ok(latest)
+        Ok(Self::versions(table)?.pop())
+    }
+
+    /// The length of the file of a version.
+    pub fn bytes(table: &Path, version: u64) -> Result<u64> {
+        files::length(&Self::path(table, version))
+    }
+
+    /// The length of the copy of a version's file.
+    pub fn pinned_bytes(table: &Path, version: u64) -> Result<u64> {
+        files::length(&Self::pinned_path(table, version))
     }
 
     /// The newest manifest; `None` if there is no table in this folder.
@@ -233,13 +276,11 @@ impl Manifest {
     /// [`Error::Corrupted`] if it is missing or any byte of it is not as it was written,
     /// [`Error::UnsupportedFormat`] if a newer release wrote it.
     pub fn read(table: &Path, version: u64) -> Result<Self> {
-        let path = Self::path(table, version);
-        let bytes = match fs::read(&path) {
-            Err(error) if is_absent(&error) => {
-                return Err(Error::corrupted(&path, "the file is missing"));
-            }
-            bytes => bytes.at("read", &path)?,
-        };
+        Self::read_from(Self::path(table, version), version)
+    }
+
+    fn read_from(path: PathBuf, version: u64) -> Result<Self> {
+        let bytes = checked_json::read(&path)?;
         let manifest = Self::decode(&path, &bytes)?;
         if manifest.version != version {
             let reason = format!("it describes version {}", manifest.version);
@@ -261,23 +302,12 @@ impl Manifest {
             segments: self.segments.clone(),
             indexes: self.indexes.clone(),
         };
-        let json = serde_json::to_vec_pretty(&document).map_err(Error::internal)?;
-        // The document's own opening brace gives way to the one of the first line.
-        let rest = json.get(1..).unwrap_or_default();
-        Ok([first_line(rest).as_bytes(), rest].concat())
+        checked_json::encode(&document)
     }
 
     fn decode(path: &Path, bytes: &[u8]) -> Result<Self> {
         let damaged = |reason: String| Error::corrupted(path, reason);
-        let rest = bytes.get(FIRST_LINE_BYTES..).unwrap_or_default();
-        if !bytes.starts_with(first_line(rest).as_bytes()) {
-            return Err(damaged("its checksum does not match its content".to_owned()));
-        }
-        let AnyFormat { format } = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
-        if format > FORMAT {
-            return Err(Error::UnsupportedFormat { path: path.to_owned(), found: format, supported: FORMAT });
-        }
-        let document: Document = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
+        let document: Document = checked_json::decode(path, bytes, FORMAT)?;
         let manifest = Self {
             version: document.version,
             table_id: document.table_id,
@@ -311,25 +341,6 @@ impl Manifest {
         }
         if self.next_row_id < next { Err("the next row id is taken".to_owned()) } else { Ok(()) }
     }
-}
-
-/// How long the line with the checksum is.
-const FIRST_LINE_BYTES: usize = r#"{"crc32c":"00000000","#.len();
-
-/// The line that begins a manifest. It holds the checksum of all that follows it, and is itself
-/// compared byte by byte, so that no byte of the file can change unnoticed.
-fn first_line(rest: &[u8]) -> String {
-    format!(r#"{{"crc32c":"{:08x}","#, crc32c::crc32c(rest))
-}
-
-fn version_of(name: &std::ffi::OsStr) -> Option<u64> {
-    let digits = name.to_str()?.strip_suffix(".json")?;
-    let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| digits.parse().ok()).flatten()
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Milliseconds since 1970 (UTC).

@@ -4,6 +4,7 @@
 //! act that publishes is creating the manifest of a version ([`Manifest::publish`]); everything
 //! else here serves it. `docs/format.md` says every byte.
 
+mod checked_json;
 pub mod files;
 mod layout;
 mod manifest;
@@ -13,6 +14,7 @@ mod schema;
 mod segment;
 mod segment_writer;
 mod sets;
+mod tags;
 mod temporary;
 mod version;
 
@@ -24,5 +26,6 @@ pub use schema::stored_schema;
 pub use segment::Segment;
 pub use segment_writer::{Limits, SegmentWriter};
 pub use sets::{write_deletions, write_row_ids};
+pub use tags::TagList;
 pub use temporary::TemporaryFolder;
 pub use version::{BatchRef, Version};

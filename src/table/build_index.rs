@@ -55,6 +55,7 @@ impl Table {
     /// [`Error::IndexExists`] if there is an index of that name and `options.replace` is false,
     /// [`Error::ColumnNotFound`], and whatever is wrong with the settings.
     pub fn create_index(&self, column: &str, options: &IndexOptions, progress: &Progress) -> Result<()> {
+        self.check_writable()?;
         let snapshot = self.snapshot()?;
         let column = column_name(snapshot.version().schema(), column);
         let name = options.name.clone().unwrap_or_else(|| format!("{column}_idx"));

@@ -66,6 +66,16 @@ impl Table {
     /// The first attempt is made without keeping other writers of this process waiting.
     pub(super) fn commit_change(
         &self,
+        new_files: NewFiles,
+        change: impl FnMut(&Arc<Snapshot>, &mut NewFiles) -> Result<Option<Manifest>>,
+    ) -> Result<Committed> {
+        self.check_writable()?;
+        self.publish_change(new_files, change)
+    }
+
+    /// As [`Table::commit_change`], also while an earlier version is checked out.
+    pub(super) fn publish_change(
+        &self,
         mut new_files: NewFiles,
         mut change: impl FnMut(&Arc<Snapshot>, &mut NewFiles) -> Result<Option<Manifest>>,
     ) -> Result<Committed> {

@@ -6,7 +6,9 @@
 //! winner's version.
 
 mod build_index;
+mod cleanup;
 mod commit;
+mod compact;
 mod conform;
 mod delete;
 mod keys;
@@ -14,10 +16,12 @@ mod matching;
 mod measure_recall;
 mod merge;
 mod name;
+mod optimize;
 mod read;
 mod rewrite;
 mod state;
 mod update;
+mod versions;
 mod writer;
 
 use std::fmt;
@@ -33,14 +37,18 @@ use crate::query::Snapshot;
 use crate::storage::{TemporaryFolder, Version};
 
 pub use build_index::{IndexInfo, IndexOptions};
+pub use cleanup::{CleanedUp, CleanupOptions};
 use commit::Queue;
+pub use compact::Compacted;
 pub use delete::Deleted;
 pub use measure_recall::{MeasuredRecall, RecallOptions};
 pub use merge::{MergeOptions, Merged};
 pub use name::{check_name, folder_of, name_of};
+pub use optimize::{OptimizeOptions, Optimized, Verified};
 pub use read::TableStats;
 use state::Current;
 pub use update::{NewValue, Updated};
+pub use versions::{TagInfo, VersionInfo, VersionRef};
 pub use writer::{CreateMode, WriteMode, Writer};
 
 /// A handle to a table. Clones are the same handle: closing one closes all.
@@ -128,12 +136,12 @@ impl Table {
         Ok(self.current()?.schema().clone())
     }
 
-    /// The number of the newest version.
+    /// The number of the newest version, or of the one that is checked out.
     pub fn version(&self) -> Result<u64> {
         Ok(self.current()?.manifest().version)
     }
 
-    /// A snapshot of the newest version.
+    /// A snapshot of the newest version, or of the one that is checked out.
     ///
     /// # Errors
     /// [`Error::Closed`] after [`Table::close`], or when the table was dropped and created anew;
@@ -148,6 +156,9 @@ impl Table {
     /// # Errors
     /// As [`Table::current`].
     pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        if let Some(pinned) = self.pinned()? {
+            return Ok(pinned);
+        }
         self.refresh(self.handle.options.read_consistency_interval)
     }
 
@@ -166,7 +177,29 @@ impl Table {
         writer.commit()
     }
 
-    /// A snapshot that is at most `age` old.
+    /// The version that is checked out, if one is.
+    fn pinned(&self) -> Result<Option<Arc<Snapshot>>> {
+        let guard = self.lock();
+        Ok(guard.as_ref().ok_or_else(|| self.closed())?.pinned.clone())
+    }
+
+    fn pin(&self, pinned: Option<Arc<Snapshot>>) -> Result<()> {
+        self.lock().as_mut().ok_or_else(|| self.closed())?.pinned = pinned;
+        Ok(())
+    }
+
+    /// An error if an earlier version is checked out.
+    fn check_writable(&self) -> Result<()> {
+        match self.pinned()? {
+            None => Ok(()),
+            Some(pinned) => {
+                let version = pinned.version().manifest().version;
+                Err(Error::ReadOnly { table: self.name().to_owned(), version })
+            }
+        }
+    }
+
+    /// The newest version, at most `age` old.
     fn refresh(&self, age: Duration) -> Result<Arc<Snapshot>> {
         let mut guard = self.lock();
         let current = guard.as_mut().ok_or_else(|| self.closed())?;
@@ -203,7 +236,5 @@ impl fmt::Debug for Table {
     }
 }
 
-#[cfg(test)]
-mod changes_tests;
 #[cfg(test)]
 mod tests;

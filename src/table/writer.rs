@@ -68,6 +68,7 @@ struct NewTable {
 
 impl Writer {
     pub(super) fn new(table: &Table, mode: WriteMode) -> Result<Self> {
+        table.check_writable()?;
         let schema = table.schema()?;
         Ok(Self::start(Target::Existing(table.clone(), mode), table.path(), schema))
     }

@@ -187,6 +187,13 @@ impl Segment {
         decoded.project(projection).map_err(Error::internal)
     }
 
+    /// Maps and reads what is needed to read any row later, whatever becomes of the files' names.
+    pub fn hold(&self) -> Result<()> {
+        self.row_ids()?;
+        self.deleted()?;
+        self.opened().map(|_| ())
+    }
+
     /// Reads its files, their checksums and every value.
     pub fn verify(&self) -> Result<()> {
         self.entry.files().try_for_each(|file| file.verify(&self.table))?;
@@ -212,13 +219,7 @@ impl Segment {
     }
 
     fn decoded(&self, index: usize) -> Result<(&Batch, &RecordBatch)> {
-        let opened = match self.opened.get() {
-            Some(opened) => opened,
-            None => {
-                let opened = self.open()?;
-                self.opened.get_or_init(|| opened)
-            }
-        };
+        let opened = self.opened()?;
         let batch = &opened.batches[index];
         let decoded = match batch.decoded.get() {
             Some(decoded) => decoded,
@@ -228,6 +229,14 @@ impl Segment {
             }
         };
         Ok((batch, decoded))
+    }
+
+    fn opened(&self) -> Result<&Opened> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = self.open()?;
+        Ok(self.opened.get_or_init(|| opened))
     }
 
     fn damaged(&self, reason: impl Into<String>) -> Error {
