@@ -4,15 +4,14 @@
 //! assignment; all else counts as overhead), and the share of what a plain matrix product of the
 //! same shape reaches in the same run. Shapes are those of Fashion-MNIST and GloVe.
 
-use std::time::Instant;
+#[path = "measure/product.rs"]
+mod product;
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use product::{fastest, plain_product};
 use quiverdb::index::ivf_pq::codebook::Codebook;
 use quiverdb::kmeans::{self, Centroids, Options};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use rayon::prelude::*;
 
 const ITERATIONS: usize = 10;
 
@@ -81,32 +80,6 @@ fn bench_codebook(points: &[f32], dim: usize, sub_vectors: usize, bits: u8) {
     let mut table = vec![0.0; sub_vectors << bits];
     let products = fastest(100, || codebook.inner_products(&points[..dim], &mut table));
     println!("  one query's table: {:.1} us", 1e6 * products);
-}
-
-/// The product of rows and transposed centroids, in blocks of rows that stay in cache.
-fn plain_product(points: &[f32], dim: usize, centroids: &[f32]) {
-    const ROWS: usize = 256;
-    let len = centroids.len() / dim;
-    let transposed = MatRef::from_column_major_slice(centroids, dim, len);
-    points.par_chunks(ROWS * dim).for_each_init(
-        || vec![0.0; ROWS * len],
-        |products, points| {
-            let rows = points.len() / dim;
-            let products = MatMut::from_row_major_slice_mut(&mut products[..rows * len], rows, len);
-            let points = MatRef::from_row_major_slice(points, rows, dim);
-            matmul(products, Accum::Replace, points, transposed, 1.0f32, Par::Seq);
-        },
-    );
-}
-
-/// The shortest of several runs, in seconds.
-fn fastest(runs: usize, mut work: impl FnMut()) -> f64 {
-    let time = |_| {
-        let start = Instant::now();
-        work();
-        start.elapsed().as_secs_f64()
-    };
-    (0..runs).map(time).fold(f64::INFINITY, f64::min)
 }
 
 fn report(what: &str, seconds: f64, gflop: f64, plain_seconds_per_gflop: f64) {

@@ -14,6 +14,7 @@ pub mod ivf_pq;
 mod search;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod top_k;
 
 pub use build::{Built, build};
@@ -23,4 +24,5 @@ pub use config::{
     default_sub_vectors,
 };
 pub use search::{Found, Probe, Range, VectorIndex};
+pub use threads::build_threads;
 pub use top_k::{Candidate, TopK};

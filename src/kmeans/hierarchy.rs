@@ -5,7 +5,6 @@
 
 use super::clusters::Clusters;
 use super::lloyd::{Counted, Lloyd};
-use super::meter::Meter;
 use super::{Centroids, Options};
 use crate::error::Result;
 
@@ -30,9 +29,7 @@ pub(super) fn train(mut lloyd: Lloyd<'_>, options: &Options) -> Result<Centroids
     let fine_done = lloyd.meter.done() + fine_work;
     let mut values = Vec::with_capacity(options.centroids * lloyd.dim);
     for (part, quota) in quotas(&clusters, options.centroids).into_iter().enumerate() {
-        let options =
-            Options { centroids: quota, seed: options.seed.wrapping_add(1 + part as u64), ..*options };
-        values.extend(train_part(&mut lloyd, clusters.rows(part), &options)?);
+        values.extend(train_part(&mut lloyd, clusters.rows(part), quota, options.iterations_max)?);
     }
     lloyd.meter.advance_to(fine_done)?;
     lloyd.refine(values, global_iterations)
@@ -40,22 +37,20 @@ pub(super) fn train(mut lloyd: Lloyd<'_>, options: &Options) -> Result<Centroids
 
 /// The centroids of some of the rows, in one level: if all rows are in one part, another split
 /// would not help.
-fn train_part(lloyd: &mut Lloyd<'_>, rows: &[u32], options: &Options) -> Result<Vec<f32>> {
-    if options.centroids == 0 {
+fn train_part(
+    lloyd: &mut Lloyd<'_>,
+    rows: &[u32],
+    centroids: usize,
+    iterations_max: usize,
+) -> Result<Vec<f32>> {
+    if centroids == 0 {
         return Ok(Vec::new());
     }
-    let dim = lloyd.dim;
-    let mut points = Vec::with_capacity(rows.len() * dim);
-    rows.iter().for_each(|row| points.extend_from_slice(&lloyd.points[*row as usize * dim..][..dim]));
-    let meter: &mut Meter<'_> = &mut lloyd.meter;
-    let mut before = 0;
-    let mut report = |done: u64, _| {
-        let work = done - std::mem::replace(&mut before, done);
-        meter.advance(work)
-    };
-    let mut part = Lloyd::new(lloyd.threads, &points, dim, options, Meter::new(&mut report));
-    part.meter.expect(part.train_work(options.centroids, options.iterations_max));
-    Ok(part.train(options.centroids, options.iterations_max)?.into_values())
+    let rows = rows.iter().map(|row| *row as usize);
+    lloyd.with_rows(rows, |part| {
+        part.meter.expect(part.train_work(centroids, iterations_max));
+        Ok(part.train(centroids, iterations_max)?.into_values())
+    })
 }
 
 /// Shares `total` centroids out in proportion to the rows, at most one for each row.

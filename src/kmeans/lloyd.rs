@@ -1,7 +1,7 @@
 //! Lloyd's iteration: label every row, move every centroid, until little changes.
 
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 use super::centroids::{largest, scale_to_one};
 use super::clusters::Clusters;
@@ -19,6 +19,13 @@ const ITERATIONS_COUNTED: usize = 1000;
 
 /// Passes without gain after which empty clusters stay empty.
 const STALLED_MAX: u32 = 3;
+
+/// Rows for each centroid, and for all of them at least, that all but the last passes visit.
+const FEW_ROWS_RATE: usize = 64;
+const FEW_ROWS_MIN: usize = 1 << 14;
+
+/// Passes over all rows after those over few.
+const LAST_ITERATIONS: usize = 5;
 
 /// Rows that decide about [`Lloyd::scale`], which need not be exact.
 const SCALE_ROWS: usize = 4096;
@@ -78,15 +85,65 @@ impl<'a> Lloyd<'a> {
         self.rows() as u64 * centroids as u64 * iterations.min(ITERATIONS_COUNTED) as u64
     }
 
-    /// Centroids from nothing: seeds, and up to `iterations_max` passes.
+    /// Centroids from nothing: seeds, passes over few of the rows, and the last passes over all of them.
+    ///
+    /// A few rows show where centroids belong as well as many do, in a fraction of the time; what many
+    /// rows add is the exact place, which takes some passes more (nested mini-batches).
     pub(super) fn train(&mut self, centroids: usize, iterations_max: usize) -> Result<Centroids> {
         let seeds = self.seeds(centroids)?;
-        self.refine(seeds, iterations_max)
+        let Some(few) = self.few_rows(centroids, iterations_max) else {
+            return self.refine(seeds, iterations_max);
+        };
+        let all = self.rows();
+        let rows = (0..few).map(|i| (i as u64 * all as u64 / few as u64) as usize);
+        let found = self.with_rows(rows, |lloyd| {
+            lloyd.meter.expect(lloyd.work(centroids, iterations_max - LAST_ITERATIONS));
+            lloyd.refine(seeds, iterations_max - LAST_ITERATIONS)
+        })?;
+        self.refine(found.into_values(), LAST_ITERATIONS)
     }
 
     /// The work of [`Lloyd::train`].
     pub(super) fn train_work(&self, centroids: usize, iterations_max: usize) -> u64 {
-        self.seed_rows(centroids) as u64 * centroids as u64 + self.work(centroids, iterations_max)
+        let pairs = |rows: usize| rows as u64 * centroids as u64;
+        let passes = match self.few_rows(centroids, iterations_max) {
+            None => self.work(centroids, iterations_max),
+            Some(few) => {
+                let iterations = (iterations_max - LAST_ITERATIONS).min(ITERATIONS_COUNTED);
+                pairs(few) * iterations as u64 + self.work(centroids, LAST_ITERATIONS)
+            }
+        };
+        pairs(self.seed_rows(centroids)) + passes
+    }
+
+    /// How many rows the first passes visit, if that saves anything.
+    fn few_rows(&self, centroids: usize, iterations_max: usize) -> Option<usize> {
+        let few = (FEW_ROWS_RATE * centroids).max(FEW_ROWS_MIN);
+        (iterations_max > LAST_ITERATIONS && few <= self.rows() / 2).then_some(few)
+    }
+
+    /// Does `work` with a copy of some of the rows; its progress is ours.
+    pub(super) fn with_rows<T>(
+        &mut self,
+        rows: impl Iterator<Item = usize>,
+        work: impl FnOnce(&mut Lloyd<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let points: Vec<f32> = rows.flat_map(|row| self.row(row)).copied().collect();
+        let mut before = 0;
+        let mut report = |done: u64, _| {
+            let work = done - std::mem::replace(&mut before, done);
+            self.meter.advance(work)
+        };
+        let mut part = Lloyd {
+            threads: self.threads,
+            points: &points,
+            dim: self.dim,
+            meter: Meter::new(&mut report),
+            rng: StdRng::seed_from_u64(self.rng.random()),
+            scale: self.scale,
+            tolerance: self.tolerance,
+        };
+        work(&mut part)
     }
 
     /// Improves `values`, centroids x `dim`, by up to `iterations_max` passes over all rows.

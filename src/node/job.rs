@@ -9,9 +9,10 @@ use std::sync::OnceLock;
 
 use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue};
 use napi::{Env, JsValue};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
+use crate::index::build_threads;
 
 /// Which threads do a job.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +21,7 @@ pub(crate) enum Pool {
     Reads,
     /// Writing rows and versions: waits for the disk.
     Writes,
-    /// Training indexes: long, and uses every core.
+    /// Training indexes: long, and uses what the others leave of every core.
     Builds,
 }
 
@@ -64,26 +65,30 @@ pub(crate) fn js_error(env: &Env, error: &Error) -> napi::Error {
     with_code().unwrap_or_else(|failed| failed)
 }
 
+type Started = Result<ThreadPool, ThreadPoolBuildError>;
+
 fn threads(pool: Pool) -> Result<&'static ThreadPool> {
-    static READS: OnceLock<Result<ThreadPool, String>> = OnceLock::new();
-    static WRITES: OnceLock<Result<ThreadPool, String>> = OnceLock::new();
-    static BUILDS: OnceLock<Result<ThreadPool, String>> = OnceLock::new();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (cell, name, count) = match pool {
-        Pool::Reads => (&READS, "quiver-read", cores),
+    static READS: OnceLock<Started> = OnceLock::new();
+    static WRITES: OnceLock<Started> = OnceLock::new();
+    static BUILDS: OnceLock<Started> = OnceLock::new();
+    let (cell, start): (_, fn() -> Started) = match pool {
+        Pool::Reads => {
+            (&READS, || start("quiver-read", std::thread::available_parallelism().map_or(1, usize::from)))
+        }
         // More than one, so that a write that waits for the disk holds up no other table.
-        Pool::Writes => (&WRITES, "quiver-write", 4),
-        Pool::Builds => (&BUILDS, "quiver-build", cores),
+        Pool::Writes => (&WRITES, || start("quiver-write", 4)),
+        Pool::Builds => (&BUILDS, || build_threads(0)),
     };
     let made = cell.get_or_init(|| {
         silence_panics();
-        ThreadPoolBuilder::new()
-            .num_threads(count)
-            .thread_name(move |i| format!("{name}-{i}"))
-            .build()
-            .map_err(|error| error.to_string())
+        start()
     });
-    made.as_ref().map_err(|reason| Error::internal(format!("cannot start {count} threads: {reason}")))
+    made.as_ref().map_err(|reason| Error::internal(format!("cannot start threads: {reason}")))
+}
+
+fn start(name: &'static str, count: usize) -> Started {
+    let threads = ThreadPoolBuilder::new().num_threads(count).thread_name(move |i| format!("{name}-{i}"));
+    threads.build()
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {

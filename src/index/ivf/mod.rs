@@ -1,7 +1,8 @@
 //! Inverted files: what IVF_FLAT and IVF_PQ share.
 //!
 //! Rows are filed by their nearest centroid, and a query looks only into the partitions whose centroids are
-//! near it. `space` turns stored vectors into points, `train` finds the centroids, `assign` streams the
+//! near it. `space` turns stored vectors into points, `sample` draws some of
+//! them, `train` finds the centroids, `assign` streams the
 //! column past them, `runs` sorts what comes of it by partition, `file` is the file it ends up in, `probe`
 //! is the way back.
 
@@ -10,6 +11,7 @@ mod file;
 mod probe;
 mod report;
 mod runs;
+mod sample;
 mod space;
 mod train;
 

@@ -39,8 +39,9 @@ pub(crate) fn build(
         sample_rows_min: 0,
         seed: config.seed,
     };
-    let mut partitioning = train(column, &space, &options, &mut stopwatch, progress)?;
-    let sample = std::mem::take(&mut partitioning.sample);
+    let (partitioning, sample) = train(column, &space, &options, folder, &mut stopwatch, progress)?;
+    let sample_rows = sample.rows();
+    drop(sample);
     let mut encoded = encode::encode(&partitioning, column, &space, folder, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
@@ -54,12 +55,6 @@ pub(crate) fn build(
         metric: config.metric,
         rows: rows.iter().sum(),
         files: vec![entry],
-        details: report(
-            config.settings(rows.len()),
-            stopwatch,
-            column.row_count(),
-            sample.len() / space.dim(),
-            rows,
-        ),
+        details: report(config.settings(rows.len()), stopwatch, column.row_count(), sample_rows, rows),
     })
 }

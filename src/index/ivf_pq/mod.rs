@@ -37,7 +37,7 @@ pub(crate) fn build(
     let space = Space { metric: config.metric, vector_dim: column.dim() };
     let mut stopwatch = Stopwatch::start();
 
-    let trained = train::train(config, sub_vectors, column, &space, &mut stopwatch, progress)?;
+    let trained = train::train(config, sub_vectors, column, &space, folder, &mut stopwatch, progress)?;
     let mut encoded = encode::encode(&trained, column, &space, folder, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);

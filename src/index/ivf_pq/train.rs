@@ -1,5 +1,7 @@
 //! Finding the partitions, and a codebook for what the centroids leave of the rows.
 
+use std::path::Path;
+
 use rayon::prelude::*;
 
 use super::codebook::Codebook;
@@ -25,7 +27,6 @@ const STEP_FLOPS: usize = 2_000_000_000;
 
 /// All that is learned from the rows.
 pub(super) struct Trained {
-    /// The partitions; their sample is used up.
     pub(super) partitioning: Partitioning,
     pub(super) codebook: Codebook,
     pub(super) layout: BlockLayout,
@@ -39,6 +40,7 @@ pub(super) fn train(
     sub_vectors: usize,
     column: &VectorColumn,
     space: &Space,
+    folder: &Path,
     stopwatch: &mut Stopwatch,
     progress: &Progress,
 ) -> Result<Trained> {
@@ -50,11 +52,9 @@ pub(super) fn train(
         sample_rows_min: codebook_rows,
         seed: config.seed,
     };
-    let mut partitioning = train_partitions(column, space, &options, stopwatch, progress)?;
-    let dim = space.dim();
-    let sample = std::mem::take(&mut partitioning.sample);
-    let sample_rows = sample.len() / dim;
-    let residuals = residuals(&partitioning, thin(sample, dim, codebook_rows), dim, progress)?;
+    let (partitioning, sample) = train_partitions(column, space, &options, folder, stopwatch, progress)?;
+    let (dim, sample_rows) = (space.dim(), sample.rows());
+    let residuals = residuals(&partitioning, sample.into_few(codebook_rows), dim, progress)?;
     let on_step = |done, total| progress.step("train codebooks", done, total);
     let iterations_max = (config.iterations_max as usize).min(ITERATIONS_MAX);
     let codebook =
@@ -68,20 +68,7 @@ pub(super) fn train(
     })
 }
 
-/// At most `wanted` of the points, evenly spread.
-fn thin(mut points: Vec<f32>, dim: usize, wanted: usize) -> Vec<f32> {
-    let rows = points.len() / dim;
-    if rows > wanted {
-        for kept in 0..wanted {
-            let row = (kept as u128 * rows as u128 / wanted as u128) as usize;
-            points.copy_within(row * dim..(row + 1) * dim, kept * dim);
-        }
-        points.truncate(wanted * dim);
-    }
-    points
-}
-
-/// What is left of points when their centroids are subtracted.
+/// What is left of points when mean and centroids are subtracted.
 fn residuals(
     partitioning: &Partitioning,
     mut points: Vec<f32>,
@@ -91,6 +78,7 @@ fn residuals(
     let rows = (STEP_FLOPS / (2 * dim * partitioning.centroids.len())).max(64);
     for points in points.chunks_mut(rows * dim) {
         progress.check()?;
+        points.par_chunks_mut(dim).with_min_len(64).for_each(|point| subtract(point, &partitioning.mean));
         let mut labels = vec![0; points.len() / dim];
         partitioning.centroids.nearest(points, &mut labels);
         points.par_chunks_mut(dim).with_min_len(64).zip(labels).for_each(|(point, label)| {
@@ -98,17 +86,4 @@ fn residuals(
         });
     }
     Ok(points)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thinning_keeps_rows_whole_and_spread() {
-        let points = (0..20).map(|i| i as f32).collect();
-
-        assert_eq!(thin(points, 2, 4), [0.0, 1.0, 4.0, 5.0, 10.0, 11.0, 14.0, 15.0]);
-        assert_eq!(thin(vec![1.0, 2.0], 2, 4), [1.0, 2.0]);
-    }
 }
