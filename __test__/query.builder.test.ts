@@ -61,7 +61,7 @@ describe('builders', () => {
       limit: 7,
       offset: 2,
       withRowId: true,
-      filter: 'a > 1',
+      filter: [{ sql: 'a > 1' }],
       columns: ['a', 'b'],
     });
   });
@@ -79,7 +79,7 @@ describe('builders', () => {
     await query.limit(4).where('a').toArray({ timeoutMs: 50 });
 
     expect(first.limit).toBe(3);
-    expect(last()).toMatchObject({ limit: 4, filter: 'a', timeoutMs: 50 });
+    expect(last()).toMatchObject({ limit: 4, filter: [{ sql: 'a' }], timeoutMs: 50 });
     await query.toArray();
     expect(last().timeoutMs).toBeUndefined();
   });
@@ -87,7 +87,11 @@ describe('builders', () => {
   test('keep the limit and filter of a scan that becomes a search', async () => {
     const request = await requestOf((table) => table.query().limit(3).where('a').nearestTo([1]));
 
-    expect(request).toMatchObject({ limit: 3, filter: 'a', vectors: Float64Array.of(1) });
+    expect(request).toMatchObject({
+      limit: 3,
+      filter: [{ sql: 'a' }],
+      vectors: Float64Array.of(1),
+    });
   });
 
   test('leave a scan alone that a search was made from', async () => {
@@ -112,7 +116,7 @@ describe('builders', () => {
       table.query().where('a OR b').filter('c -- why').where('d'),
     );
 
-    expect(request.filter).toBe('(a OR b\n) AND (c -- why\n) AND (d\n)');
+    expect(request.filter).toEqual([{ sql: 'a OR b' }, { sql: 'c -- why' }, { sql: 'd' }]);
   });
 });
 

@@ -30,6 +30,15 @@ export {
 } from './connection.js';
 export type { Data, DataChunk } from './data.js';
 export { QuiverError, type QuiverErrorCode } from './errors.js';
+export type {
+  ColumnConditions,
+  ColumnFilter,
+  Comparable,
+  Filter,
+  FilterParameter,
+  FilterValue,
+  ListConditions,
+} from './filter.js';
 export { type DistanceType, Index, type IvfFlatOptions, type IvfPqOptions } from './indices.js';
 export type { Latency, MeasuredRecall, MeasureRecallOptions } from './measure-recall.js';
 export {
@@ -41,7 +50,7 @@ export type { OptimizeOptions, OptimizeStats, VerifyResult } from './optimize.js
 export { Query, TakeQuery } from './query.js';
 export { QueryBase, type QueryExecutionOptions, type Selection } from './query-base.js';
 export type { IntoVector, MultiVector, VectorLike } from './query-vectors.js';
-export { StandardQueryBase } from './standard-query.js';
+export { type ColumnOrdering, StandardQueryBase } from './standard-query.js';
 export { type AddDataOptions, type AddResult, Table, type TableStatistics } from './table.js';
 export type {
   IndexConfig,

@@ -52,7 +52,7 @@ export interface NativeTable {
   /** An IPC stream with just the schema. */
   schema(): Promise<Uint8Array>;
   version(): Promise<number>;
-  countRows(filter?: string | null): Promise<number>;
+  countRows(filter?: NativeCondition[] | null): Promise<number>;
   writer(mode: 'append' | 'overwrite'): Promise<NativeWriter>;
   delete(filter: string): Promise<NativeDeleted>;
   update(update: NativeUpdate): Promise<NativeUpdated>;
@@ -200,17 +200,39 @@ export interface NativeRequest {
   bypassVectorIndex?: boolean;
   fastSearch?: boolean;
   postfilter?: boolean;
-  filter?: string;
+  /** Conditions that a row must all meet. */
+  filter?: NativeCondition[];
   /** What to select: columns or expressions; neither means every column. */
   columns?: string[];
   expressions?: Array<{ name: string; sql: string }>;
   limit?: number;
   offset?: number;
+  orderBy?: Array<{ column: string; ascending: boolean; nullsFirst: boolean }>;
   withRowId?: boolean;
   timeoutMs?: number;
   /** Rows to take instead of a scan. */
   offsets?: Float64Array;
   rowIds?: BigUint64Array;
+}
+
+export interface NativeCondition {
+  sql: string;
+  /** A value for each placeholder. */
+  parameters?: NativeParameter[];
+}
+
+/** A value, or a list of values of one kind; no value at all is null. */
+export interface NativeParameter {
+  list: boolean;
+  /** Whether the list has a null too. */
+  hasNull?: boolean;
+  numbers?: Float64Array;
+  bigints?: bigint[];
+  strings?: string[];
+  booleans?: boolean[];
+  /** Milliseconds since 1970. */
+  times?: Float64Array;
+  bytes?: Uint8Array[];
 }
 
 export interface NativeIndexOptions {

@@ -3,17 +3,28 @@
  *
  * @module
  */
-import type { NativeRequest, NativeTable } from './native-types.js';
-import { text, wholeNumber } from './options.js';
+import { type Filter, type FilterParameter, toCondition } from './filter.js';
+import type { NativeCondition, NativeRequest, NativeTable } from './native-types.js';
+import { checkOptions, flag, invalid, text, wholeNumber } from './options.js';
 import { QueryBase, type QueryExecutionOptions } from './query-base.js';
 
-/** A query with a filter, a limit and an offset. */
+/** A column that decides the order of rows. */
+export interface ColumnOrdering {
+  /** Its name; `a.b` is a field of a struct, and in a search there is `_distance`. */
+  columnName: string;
+  /** Least first. Default: true. */
+  ascending?: boolean;
+  /** Whether rows without a value come first. Default: false. */
+  nullsFirst?: boolean;
+}
+
+/** A query with a filter, an order, a limit and an offset. */
 export abstract class StandardQueryBase<Row> extends QueryBase<Row> {
   /** The conditions of {@link where}; a row must meet all of them. @internal */
-  protected readonly conditions: string[];
+  protected readonly conditions: NativeCondition[];
 
   /** @internal */
-  constructor(table: NativeTable, request: NativeRequest, conditions: string[]) {
+  constructor(table: NativeTable, request: NativeRequest, conditions: NativeCondition[]) {
     super(table, request);
     this.conditions = conditions;
   }
@@ -21,16 +32,30 @@ export abstract class StandardQueryBase<Row> extends QueryBase<Row> {
   /**
    * Keeps the rows that meet a condition. Several calls keep the rows that meet all of them.
    *
+   * Values from outside belong in `parameters`, one for each `?` (or `$1`, `$2`, …) of the condition: they are
+   * never read as SQL. A list is for `IN (?)`.
+   *
    * @param predicate an SQL expression, such as `price < 10 AND tag IN ('a', 'b')`. Names that are
    * not plain words stand in backquotes or double quotes.
    *
    * @example
    * ```ts
    * await table.search(vector).where("lang = 'en'").limit(5).toArray();
+   * await table.search(vector).where('price < ? AND tag IN (?)', [10, ['a', 'b']]).toArray();
    * ```
    */
-  where(predicate: string): this {
-    this.conditions.push(text('where', predicate));
+  where(predicate: string, parameters?: readonly FilterParameter[]): this;
+  /**
+   * Keeps the rows that meet the conditions of an object.
+   *
+   * @example
+   * ```ts
+   * await table.search(vector).where({ price: { lt: 10 }, tag: ['a', 'b'] }).toArray();
+   * ```
+   */
+  where(filter: Filter<Row>): this;
+  where(filter: string | Filter<Row>, parameters?: readonly FilterParameter[]): this {
+    this.conditions.push(toCondition('where', filter, parameters));
     return this;
   }
 
@@ -56,6 +81,31 @@ export abstract class StandardQueryBase<Row> extends QueryBase<Row> {
   }
 
   /**
+   * Orders the rows by one or several columns, of which the first counts most. A search orders the nearest
+   * rows that it has found; a scan orders all rows that match, and takes `limit` and `offset` from that.
+   *
+   * @example
+   * ```ts
+   * await table.query().orderBy({ columnName: 'price', ascending: false }).limit(10).toArray();
+   * ```
+   */
+  orderBy(ordering: ColumnOrdering | readonly ColumnOrdering[]): this {
+    const columns: readonly ColumnOrdering[] = Array.isArray(ordering) ? ordering : [ordering];
+    this.request.orderBy = columns.map((column) => {
+      if (typeof column !== 'object' || column === null) {
+        throw invalid('orderBy', column, 'an object such as { columnName: "price" }');
+      }
+      checkOptions<ColumnOrdering>('orderBy', column, ['columnName', 'ascending', 'nullsFirst']);
+      return {
+        column: text('columnName of orderBy', column.columnName),
+        ascending: flag('ascending of orderBy', column.ascending) ?? true,
+        nullsFirst: flag('nullsFirst of orderBy', column.nullsFirst) ?? false,
+      };
+    });
+    return this;
+  }
+
+  /**
    * Searches only the rows that the index covers: faster after many additions, and blind to them.
    * Without an index there are none.
    */
@@ -72,13 +122,7 @@ export abstract class StandardQueryBase<Row> extends QueryBase<Row> {
   /** @internal */
   protected override prepare(options?: QueryExecutionOptions): NativeRequest {
     const request = super.prepare(options);
-    if (this.conditions.length > 0) request.filter = allOf(this.conditions);
+    if (this.conditions.length > 0) request.filter = [...this.conditions];
     return request;
   }
-}
-
-function allOf(conditions: readonly string[]): string {
-  if (conditions.length === 1) return conditions[0]!;
-  // The line break ends a comment that a condition may end with.
-  return conditions.map((condition) => `(${condition}\n)`).join(' AND ');
 }

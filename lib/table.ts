@@ -7,6 +7,7 @@ import type { Table as ArrowTable, Schema } from 'apache-arrow';
 import { fromIpc } from './arrow/make-table.js';
 import { type Data, openData } from './data.js';
 import { QuiverError, rethrow } from './errors.js';
+import { type Filter, type FilterParameter, toCondition } from './filter.js';
 import { type MeasuredRecall, type MeasureRecallOptions, measureRecall } from './measure-recall.js';
 import { MergeInsertBuilder } from './merge-insert.js';
 import type { NativeTable } from './native-types.js';
@@ -125,11 +126,16 @@ export class Table<Row = Record<string, any>> {
   /**
    * Counts rows.
    *
-   * @param filter an SQL condition that the rows must meet. Default: all rows.
+   * @param filter what the rows must meet: an SQL condition, or an object. Default: all rows.
+   * @param parameters a value for each `?` of an SQL condition
    */
-  async countRows(filter?: string): Promise<number> {
-    const condition = filter === undefined ? undefined : text('filter', filter);
-    return rethrow(this.#native.countRows(condition));
+  async countRows(
+    filter?: string | Filter<Row>,
+    parameters?: readonly FilterParameter[],
+  ): Promise<number> {
+    const conditions =
+      filter === undefined ? undefined : [toCondition('filter', filter, parameters)];
+    return rethrow(this.#native.countRows(conditions));
   }
 
   /** How large the table is, and in how many files. */

@@ -5,7 +5,7 @@
  */
 import { QuiverError } from './errors.js';
 import { DISTANCE_TYPES, type DistanceType } from './indices.js';
-import type { NativeRequest, NativeTable } from './native-types.js';
+import type { NativeCondition, NativeRequest, NativeTable } from './native-types.js';
 import { invalid, number, oneOf, text, wholeNumber } from './options.js';
 import type { QueryExecutionOptions, Selection } from './query-base.js';
 import { type IntoVector, joinVectors, type PendingVectors, readVector } from './query-vectors.js';
@@ -32,7 +32,7 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
   constructor(
     table: NativeTable,
     request: NativeRequest,
-    conditions: string[],
+    conditions: NativeCondition[],
     vectors: PendingVectors,
   ) {
     super(table, request, conditions);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Every room, and the rooms it may import.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("node", &["connection", "table", "query", "index", "distance", "progress", "error"]),
+    ("node", &["connection", "table", "query", "index", "filter", "distance", "progress", "error"]),
     ("connection", &["table", "storage", "error"]),
     ("table", &["query", "index", "filter", "storage", "distance", "progress", "error"]),
     ("query", &["index", "filter", "storage", "distance", "progress", "error"]),

@@ -60,7 +60,7 @@ fn huge_limits_offsets_probes_and_factors_find_what_there_is() {
             table.create_index("vector", &options, &Progress::none()).unwrap();
         }
         for nearest in [&nearest, &most, &finest, &coarsest] {
-            for filter in [None, Some("vector IS NOT NULL".to_owned())] {
+            for filter in [None, Some("vector IS NOT NULL".into())] {
                 let rows = || Rows::Nearest(nearest.clone());
                 let all = Request { rows: rows(), limit: Some(usize::MAX), filter, ..Request::default() };
                 let found = search(&table, Request { offset: 1, ..all.clone() }).len();

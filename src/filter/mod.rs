@@ -9,6 +9,7 @@ mod evaluate;
 mod functions;
 mod literal;
 mod node;
+mod parameter;
 mod parse;
 mod set;
 mod types;
@@ -22,7 +23,8 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
 
 use crate::error::{Error, Result};
-use node::Node;
+use node::{Kind, Node};
+pub use parameter::{Condition, Filter, Parameter};
 
 /// An SQL expression bound to a schema: `price * qty`, `lower(name)`, `_distance < 1`.
 #[derive(Debug, Clone)]
@@ -30,6 +32,8 @@ pub struct Expression {
     sql: String,
     node: Node,
     columns: BTreeSet<usize>,
+    notes: Vec<String>,
+    volatile: bool,
 }
 
 impl Expression {
@@ -42,15 +46,25 @@ impl Expression {
     /// that is no column, [`Error::TypeMismatch`] for types that do not go together, and
     /// [`Error::UnsupportedSql`] for SQL that is more than an expression over one row.
     pub fn parse(sql: &str, schema: &Schema) -> Result<Self> {
-        let node = parse::with_syntax_tree(sql, |tree| bind::bind(tree, schema, sql))?;
-        Ok(Self::new(sql, node))
+        Self::with_parameters(sql, &[], schema)
+    }
+
+    /// As [`Expression::parse`], with a value for each placeholder of `sql`: `?`, or `$1`, `$2`, ….
+    ///
+    /// # Errors
+    /// Those of [`Expression::parse`], and [`Error::InvalidSql`] if there are more placeholders than values, or
+    /// fewer.
+    pub fn with_parameters(sql: &str, parameters: &[Parameter], schema: &Schema) -> Result<Self> {
+        let bound =
+            parse::with_syntax_tree(sql, parameters.len(), |tree| bind::bind(tree, schema, sql, parameters))?;
+        Ok(Self { notes: bound.notes, volatile: bound.volatile, ..Self::new(sql, bound.node) })
     }
 
     fn new(sql: &str, node: Node) -> Self {
         let mut columns = BTreeSet::new();
         node.collect_columns(&mut columns);
         let columns = columns.into_iter().map(|(index, _)| index).collect();
-        Self { sql: sql.to_owned(), node, columns }
+        Self { sql: sql.to_owned(), node, columns, notes: Vec::new(), volatile: false }
     }
 
     /// The text this was read from.
@@ -96,7 +110,15 @@ impl Predicate {
     /// # Errors
     /// Those of [`Expression::parse`], and [`Error::TypeMismatch`] if the value is not a boolean.
     pub fn parse(sql: &str, schema: &Schema) -> Result<Self> {
-        let Expression { node, .. } = Expression::parse(sql, schema)?;
+        Self::with_parameters(sql, &[], schema)
+    }
+
+    /// As [`Predicate::parse`], with a value for each placeholder of `sql`.
+    ///
+    /// # Errors
+    /// Those of [`Expression::with_parameters`] and [`Predicate::parse`].
+    pub fn with_parameters(sql: &str, parameters: &[Parameter], schema: &Schema) -> Result<Self> {
+        let Expression { node, notes, volatile, .. } = Expression::with_parameters(sql, parameters, schema)?;
         if !matches!(types::plain(&node.data_type), DataType::Boolean | DataType::Null) {
             return Err(Error::TypeMismatch {
                 sql: parse::shorten(sql),
@@ -106,7 +128,42 @@ impl Predicate {
                 ),
             });
         }
-        Ok(Self(Expression::new(sql, bind::coerce::coerce(node, &DataType::Boolean, sql)?)))
+        let node = bind::coerce::coerce(node, &DataType::Boolean, sql)?;
+        Ok(Self(Expression { notes, volatile, ..Expression::new(sql, node) }))
+    }
+
+    /// The conjunction of a filter's conditions.
+    ///
+    /// # Errors
+    /// Those of [`Predicate::with_parameters`], of the first condition that has one.
+    pub fn of(filter: &Filter, schema: &Schema) -> Result<Self> {
+        let each = filter.conditions.iter();
+        let mut predicates = each
+            .map(|condition| Self::with_parameters(&condition.sql, &condition.parameters, schema))
+            .collect::<Result<Vec<_>>>()?;
+        if predicates.len() == 1
+            && let Some(predicate) = predicates.pop()
+        {
+            return Ok(predicate);
+        }
+        let sql: Vec<String> = predicates.iter().map(|predicate| format!("({})", predicate.sql())).collect();
+        let notes = predicates.iter().flat_map(|predicate| predicate.0.notes.clone()).collect();
+        let volatile = predicates.iter().any(|predicate| predicate.0.volatile);
+        let nodes: Vec<Node> = predicates.into_iter().map(|predicate| predicate.0.node).collect();
+        let nullable = nodes.iter().any(|node| node.nullable);
+        let node = evaluate::fold(Node::boolean(Kind::And(nodes), nullable))?;
+        Ok(Self(Expression { notes, volatile, ..Expression::new(&sql.join(" AND "), node) }))
+    }
+
+    /// What was understood in another way than the writer may have meant: `"x" names no column, so it is a
+    /// string`.
+    pub fn notes(&self) -> &[String] {
+        &self.0.notes
+    }
+
+    /// Whether the answer depends on when the filter was read, as that of `at < now()` does.
+    pub fn is_volatile(&self) -> bool {
+        self.0.volatile
     }
 
     /// The text this was read from.

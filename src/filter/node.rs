@@ -91,7 +91,7 @@ pub(super) enum OnFailure {
     Error,
     /// TRY_CAST.
     Null,
-    /// The cast was chosen such that every value fits.
+    /// The cast was chosen such that every value fits, except times that come to a finer unit.
     Impossible,
 }
 
@@ -205,6 +205,7 @@ impl Node {
     /// the rows that need them.
     pub fn can_fail(&self) -> bool {
         let itself = match &self.kind {
+            Kind::Cast { on_failure: OnFailure::Impossible, .. } => self.data_type.is_temporal(),
             Kind::Cast { on_failure, .. } => *on_failure == OnFailure::Error,
             Kind::Arithmetic { .. } | Kind::Negate { .. } => !self.data_type.is_floating(),
             Kind::Call { .. } => true,

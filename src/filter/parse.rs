@@ -23,15 +23,21 @@ const OPERATORS_ON_THIS_STACK: usize = 500;
 /// The stack that parsing, binding and dropping one link of an operator chain may take.
 const STACK_BYTES_PER_OPERATOR: usize = 2048;
 
-/// Parses `sql` and hands its syntax tree to `bind`.
+/// Parses `sql` and hands its syntax tree to `bind`. Its placeholders are numbered: each is `$1` to `$n`, where
+/// n is the number of `parameters`.
 ///
 /// A chain of n operators is a tree n levels deep on its left side, and merely dropping it recurses
 /// that deep. Long chains are therefore handled on a thread whose stack is as large as they need.
 ///
 /// # Errors
 /// [`Error::InvalidSql`] if the text is not exactly one expression, and whatever `bind` returns.
-pub(super) fn with_syntax_tree<T: Send>(sql: &str, bind: impl Fn(&Expr) -> Result<T> + Sync) -> Result<T> {
-    let tokens = tokenize(sql)?;
+pub(super) fn with_syntax_tree<T: Send>(
+    sql: &str,
+    parameters: usize,
+    bind: impl Fn(&Expr) -> Result<T> + Sync,
+) -> Result<T> {
+    let mut tokens = tokenize(sql)?;
+    number_placeholders(sql, &mut tokens, parameters)?;
     let operators = tokens.iter().filter(|token| is_operator(&token.token)).count();
     if operators <= OPERATORS_ON_THIS_STACK {
         return bind(&parse_tokens(sql, tokens)?);
@@ -69,6 +75,52 @@ fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>> {
         return Err(invalid(sql, "it is empty; write a condition such as price < 10"));
     }
     Ok(tokens)
+}
+
+/// Makes the n-th `?` a `$n`.
+///
+/// # Errors
+/// [`Error::InvalidSql`] unless there is a placeholder for every parameter, and a parameter for every
+/// placeholder.
+fn number_placeholders(sql: &str, tokens: &mut [TokenWithSpan], parameters: usize) -> Result<()> {
+    let mut used = vec![false; parameters];
+    let (mut marks, mut numbers) = (0, 0);
+    for token in tokens {
+        let Token::Placeholder(name) = &mut token.token else { continue };
+        let number = match name.as_str() {
+            "?" => {
+                marks += 1;
+                marks
+            }
+            numbered => {
+                numbers += 1;
+                let number = numbered[1..].parse().ok().filter(|&number: &usize| number > 0);
+                number.ok_or_else(|| invalid(sql, format!("{name} is no placeholder; write ? or $1")))?
+            }
+        };
+        if let Some(used) = used.get_mut(number - 1) {
+            *used = true;
+        } else if parameters == 0 {
+            let reason =
+                format!("the placeholder {name} has no value; pass the values: where(\"x < ?\", [10])");
+            return Err(invalid(sql, reason));
+        } else {
+            let reason =
+                format!("the placeholder {name} is number {number}, but the values are {parameters}");
+            return Err(invalid(sql, reason));
+        }
+        *name = format!("${number}");
+    }
+    if marks > 0 && numbers > 0 {
+        return Err(invalid(sql, "it has placeholders of two kinds; write ? or $1, not both"));
+    }
+    match used.iter().position(|used| !used) {
+        Some(unused) => Err(invalid(
+            sql,
+            format!("value {} of {parameters} has no placeholder; write ? for it", unused + 1),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Anything that can make the syntax tree deeper, generously.
@@ -182,7 +234,7 @@ mod tests {
     use super::*;
 
     fn parse(sql: &str) -> Result<String> {
-        with_syntax_tree(sql, |tree| Ok(tree.to_string()))
+        with_syntax_tree(sql, 0, |tree| Ok(tree.to_string()))
     }
 
     #[test]
@@ -236,7 +288,7 @@ mod tests {
     }
 
     fn parse_on_small_stack(sql: String) -> bool {
-        let parse = move || with_syntax_tree(&sql, |_| Ok(())).is_ok();
+        let parse = move || with_syntax_tree(&sql, 0, |_| Ok(())).is_ok();
         std::thread::Builder::new().stack_size(512 << 10).spawn(parse).unwrap().join().unwrap()
     }
 }

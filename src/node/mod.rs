@@ -2,6 +2,7 @@
 //! nothing. `lib/` makes this pleasant to use.
 
 mod changes;
+mod condition;
 mod connection;
 mod index;
 mod ipc;

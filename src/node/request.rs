@@ -5,7 +5,8 @@ use napi_derive::napi;
 
 use crate::distance::Metric;
 use crate::error::{Error, Result};
-use crate::query::{Nearest, Request, Rows, Select};
+use crate::node::condition::{self, NativeCondition};
+use crate::query::{Nearest, OrderBy, Request, Rows, Select};
 
 /// A query in the form that crosses from JavaScript in one call. `lib/query.ts` documents the options.
 #[napi(object, object_to_js = false)]
@@ -34,8 +35,8 @@ pub struct NativeRequest {
     pub fast_search: Option<bool>,
     /// Filter the nearest instead of searching the filtered.
     pub postfilter: Option<bool>,
-    /// SQL.
-    pub filter: Option<String>,
+    /// Conditions that a row must all satisfy.
+    pub filter: Option<Vec<NativeCondition>>,
     /// Selected columns.
     pub columns: Option<Vec<String>>,
     /// Selected expressions.
@@ -44,6 +45,8 @@ pub struct NativeRequest {
     pub limit: Option<f64>,
     /// Rows skipped first.
     pub offset: Option<f64>,
+    /// The order of the rows.
+    pub order_by: Option<Vec<NativeOrder>>,
     /// Add `_rowid`.
     pub with_row_id: Option<bool>,
     /// Milliseconds after which the query is given up.
@@ -63,6 +66,17 @@ pub struct NativeExpression {
     pub sql: String,
 }
 
+/// A column that decides the order of rows.
+#[napi(object)]
+pub struct NativeOrder {
+    /// Its name.
+    pub column: String,
+    /// Least first.
+    pub ascending: bool,
+    /// Rows without a value first.
+    pub nulls_first: bool,
+}
+
 impl NativeRequest {
     /// The time the caller allows, in milliseconds.
     pub(crate) fn timeout_ms(&self) -> Option<u64> {
@@ -70,11 +84,12 @@ impl NativeRequest {
     }
 
     /// The request these options mean.
-    pub(crate) fn into_request(self) -> Result<Request> {
+    pub(crate) fn into_request(mut self) -> Result<Request> {
         Ok(Request {
-            filter: self.filter.clone(),
+            filter: condition::filter(self.filter.take())?,
             limit: self.limit.map(|limit| limit as usize),
             offset: self.offset.unwrap_or(0.0) as usize,
+            order_by: self.order_by.take().unwrap_or_default().into_iter().map(OrderBy::from).collect(),
             with_row_id: self.with_row_id.unwrap_or(false),
             select: self.select(),
             rows: self.rows()?,
@@ -126,6 +141,12 @@ impl NativeRequest {
             fast_search: self.fast_search.unwrap_or(false),
             postfilter: self.postfilter.unwrap_or(false),
         })
+    }
+}
+
+impl From<NativeOrder> for OrderBy {
+    fn from(NativeOrder { column, ascending, nulls_first }: NativeOrder) -> Self {
+        Self { column, ascending, nulls_first }
     }
 }
 

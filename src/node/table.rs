@@ -8,6 +8,7 @@ use napi_derive::napi;
 
 use crate::error::{Error, Result};
 use crate::node::changes::{NativeDeleted, NativeMerge, NativeMergeOptions, NativeUpdate, NativeUpdated};
+use crate::node::condition::{self, NativeCondition};
 use crate::node::index::{self, NativeCancel, NativeIndexOptions, OnProgress};
 use crate::node::ipc;
 use crate::node::job::{Pool, promise, wait};
@@ -123,9 +124,14 @@ impl NativeTable {
 
     /// How many rows satisfy `filter`.
     #[napi(ts_return_type = "Promise<number>")]
-    pub fn count_rows<'env>(&self, env: &'env Env, filter: Option<String>) -> napi::Result<Object<'env>> {
+    pub fn count_rows<'env>(
+        &self,
+        env: &'env Env,
+        filter: Option<Vec<NativeCondition>>,
+    ) -> napi::Result<Object<'env>> {
         let table = self.table();
-        promise(env, Pool::Reads, move || Ok(table?.count_rows(filter.as_deref())? as f64))
+        let filter = condition::filter(filter);
+        promise(env, Pool::Reads, move || Ok(table?.count_rows(filter?.as_ref())? as f64))
     }
 
     /// Starts writing rows. `mode`: append or overwrite.

@@ -38,6 +38,24 @@ pub(crate) struct IndexAccess {
     pub rerank: bool,
 }
 
+impl IndexAccess {
+    /// Partitions of the index.
+    pub fn partitions(&self) -> usize {
+        self.setting("numPartitions").unwrap_or(1).max(1) as usize
+    }
+
+    /// Bytes of a row in the index, its id included.
+    pub fn row_bytes(&self) -> usize {
+        let entry = self.index.entry();
+        let bytes: u64 = entry.files.iter().map(|file| file.bytes).sum();
+        (bytes / entry.rows.max(1)) as usize
+    }
+
+    fn setting(&self, name: &str) -> Option<u64> {
+        self.index.entry().details.get("settings")?.get(name)?.as_u64()
+    }
+}
+
 /// Decides how `k` rows are found, and says which rows count: those with ids below the returned one.
 ///
 /// `filtered`: whether a filter is applied before the search.

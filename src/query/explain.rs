@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::query::access::{Access, IndexAccess};
 use crate::query::nearest::NearestPlan;
-use crate::query::plan::{Path, Plan};
+use crate::query::plan::{Filtered, Path, Plan};
 use crate::query::trace::Trace;
 
 impl Plan {
@@ -18,6 +18,7 @@ impl Plan {
         ));
         match &self.path {
             Path::Scan => {
+                lines.extend(self.describe_order());
                 lines.extend(self.describe_filter("  Filter"));
                 lines.push(format!("  Scan: rows={}", self.snapshot.version().row_count()));
             }
@@ -29,9 +30,11 @@ impl Plan {
                 if *postfilter {
                     lines.extend(self.describe_filter("  Postfilter"));
                 }
+                lines.extend(self.describe_order());
                 lines.extend(describe_nearest(nearest));
                 if !*postfilter {
                     lines.extend(self.describe_filter("    Prefilter"));
+                    lines.extend(self.describe_way(nearest));
                 }
             }
         }
@@ -58,8 +61,32 @@ impl Plan {
         format!("Output: columns=[{}]", columns.join(", "))
     }
 
-    fn describe_filter(&self, step: &str) -> Option<String> {
-        self.predicate.as_ref().map(|predicate| format!("{step}: {}", predicate.sql()))
+    fn describe_order(&self) -> Option<String> {
+        self.order.as_ref().map(|order| format!("  Sort: {order}"))
+    }
+
+    /// The filter, and what in it may mean something else than its writer thinks.
+    fn describe_filter(&self, step: &str) -> Vec<String> {
+        let Some(Filtered { predicate, .. }) = &self.filter else { return Vec::new() };
+        let notes = predicate.notes().iter().map(|note| format!("      Note: {note}"));
+        [format!("{step}: {}", predicate.sql())].into_iter().chain(notes).collect()
+    }
+
+    /// Which way a filtered search goes through or past the index, and why. Evaluates the filter for it.
+    fn describe_way(&self, nearest: &NearestPlan) -> Option<String> {
+        let Access::Index(access) = &nearest.access else { return None };
+        let matches = match self.matches(&Progress::none(), None) {
+            Ok(rows) => rows?.len(),
+            Err(error) => return Some(format!("      Way: unknown, because the filter fails: {error}")),
+        };
+        let choice = nearest.choice(access, matches);
+        let way = if choice.is_exact() { "compare every match" } else { "search the index for matches" };
+        Some(format!(
+            "      Way: {way}; matches={matches} of {}, comparing them is about {:.2} ms of work, searching {:.2} ms",
+            choice.rows,
+            choice.exact_ns() / 1e6,
+            choice.index_ns() / 1e6
+        ))
     }
 }
 

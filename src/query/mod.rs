@@ -9,11 +9,14 @@ mod explain;
 mod gather;
 mod matching;
 mod nearest;
+mod order;
 mod plan;
 mod projection;
 mod request;
+mod row_sets;
 mod scan;
 mod snapshot;
+mod strategy;
 mod target;
 mod trace;
 
@@ -21,21 +24,24 @@ pub use matching::matching_places;
 pub(crate) use matching::true_rows;
 pub use plan::{Plan, Stream};
 pub use projection::{DISTANCE, QUERY_INDEX, ROW_ID};
-pub use request::{DEFAULT_LIMIT, DEFAULT_PROBES, Nearest, Request, Rows, Select};
+pub use request::{DEFAULT_LIMIT, DEFAULT_PROBES, Nearest, OrderBy, Request, Rows, Select};
 pub use snapshot::{OpenIndex, Snapshot};
 pub(crate) use target::column_name;
 
 use crate::error::Result;
-use crate::filter::Predicate;
+use crate::filter::{Filter, Predicate};
 use crate::progress::Progress;
 
 /// How many rows of `snapshot` satisfy `filter`; without one, how many there are.
-pub fn count_rows(snapshot: &Snapshot, filter: Option<&str>, progress: &Progress) -> Result<u64> {
+pub fn count_rows(snapshot: &Snapshot, filter: Option<&Filter>, progress: &Progress) -> Result<u64> {
     let version = snapshot.version();
     match filter {
         None => Ok(version.row_count()),
-        Some(sql) => {
-            let predicate = Predicate::parse(sql, version.schema())?;
+        Some(filter) => {
+            if let Some(rows) = snapshot.row_sets().get(filter) {
+                return Ok(rows.len());
+            }
+            let predicate = Predicate::of(filter, version.schema())?;
             matching::count_matching(version, &predicate, progress)
         }
     }

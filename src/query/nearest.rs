@@ -14,12 +14,9 @@ use crate::progress::Progress;
 use crate::query::access::{Access, IndexAccess, choose_access};
 use crate::query::request::Nearest;
 use crate::query::snapshot::Snapshot;
+use crate::query::strategy::Choice;
 use crate::query::target::{Target, resolve};
 use crate::query::trace::Trace;
-
-/// A filter that leaves no more than this many bytes of vectors is answered exactly: reading them takes
-/// a few milliseconds, about as long as an approximate search that has to look past what is filtered out.
-const EXACT_BYTES: u64 = 64 << 20;
 
 /// How the rows nearest to some query vectors will be found.
 #[derive(Debug)]
@@ -46,13 +43,17 @@ impl NearestPlan {
         let Target { column_name, column, metric, queries } = resolve(snapshot, nearest)?;
         let range = Range { lower: nearest.lower, upper: nearest.upper };
         let k = k.min(column.row_count() as usize).max(1);
-        let (access, row_id_end) = choose_access(snapshot, nearest, &column_name, metric, k, filtered);
+        let (mut access, row_id_end) = choose_access(snapshot, nearest, &column_name, metric, k, filtered);
         let row_ids = 0..row_id_end;
         let left_out = row_id_end..snapshot.version().manifest().next_row_id;
         let rows_left = match &access {
             Access::Index(access) => snapshot.rows_left(&access.index)?,
             _ => None,
         };
+        if let (Access::Index(access), Some(_), None) = (&mut access, &rows_left, nearest.probes_max) {
+            // As with a filter: what is gone must not make a result shorter.
+            access.probes_max = None;
+        }
         Ok(Self { column_name, column, metric, queries, k, range, access, row_ids, left_out, rows_left })
     }
 
@@ -116,7 +117,7 @@ impl NearestPlan {
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Candidate>> {
-        if rows.is_some_and(|rows| self.is_small(rows)) {
+        if rows.is_some_and(|rows| self.choice(access, rows.len()).is_exact()) {
             return self.exact(query, self.row_ids.clone(), rows, progress, trace);
         }
         let candidates = self.probe(access, query, rows, progress, trace)?;
@@ -195,10 +196,17 @@ impl NearestPlan {
         top.into_sorted()
     }
 
-    /// Whether so few rows are left that comparing all of them is the better search.
-    fn is_small(&self, rows: &RoaringTreemap) -> bool {
-        let vector_bytes = (self.column.dim() * size_of::<f32>()) as u64;
-        rows.len() <= (self.k as u64).max(EXACT_BYTES / vector_bytes)
+    /// What a search among `matches` rows has to choose from.
+    pub fn choice(&self, access: &IndexAccess, matches: u64) -> Choice {
+        Choice {
+            matches,
+            rows: self.column.row_count(),
+            vector_bytes: self.column.dim() * self.column.element().bytes(),
+            index_row_bytes: access.row_bytes(),
+            probes: access.probes_min,
+            partitions: access.partitions(),
+            candidates: access.candidates,
+        }
     }
 
     /// With a filter, more partitions hold the same number of rows worth comparing.

@@ -6,14 +6,16 @@ use std::time::Instant;
 
 use arrow::array::{Float32Array, Int32Array, RecordBatch, UInt64Array};
 use arrow::datatypes::SchemaRef;
+use roaring::RoaringTreemap;
 
 use crate::error::{Error, Result};
-use crate::filter::Predicate;
+use crate::filter::{Filter, Predicate};
 use crate::index::Candidate;
 use crate::progress::Progress;
 use crate::query::gather::gather;
 use crate::query::matching::{matching_rows, true_rows};
 use crate::query::nearest::NearestPlan;
+use crate::query::order::Order;
 use crate::query::projection::{Extras, Found, Projection};
 use crate::query::request::{DEFAULT_LIMIT, Request, Rows};
 use crate::query::scan::Scan;
@@ -25,10 +27,18 @@ use crate::query::trace::Trace;
 pub struct Plan {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) projection: Projection,
-    pub(crate) predicate: Option<Arc<Predicate>>,
+    pub(crate) filter: Option<Filtered>,
+    pub(crate) order: Option<Order>,
     pub(crate) path: Path,
     pub(crate) limit: Option<usize>,
     pub(crate) offset: usize,
+}
+
+/// A filter, and what it is bound to.
+#[derive(Debug)]
+pub(crate) struct Filtered {
+    pub filter: Filter,
+    pub predicate: Arc<Predicate>,
 }
 
 /// The way to the rows.
@@ -49,8 +59,10 @@ impl Plan {
     pub fn new(snapshot: Arc<Snapshot>, request: &Request) -> Result<Self> {
         let version = snapshot.version().clone();
         let schema = version.schema().clone();
-        let predicate =
-            request.filter.as_deref().map(|sql| Predicate::parse(sql, &schema)).transpose()?.map(Arc::new);
+        let filter = request.filter.as_ref().map(|filter| -> Result<Filtered> {
+            Ok(Filtered { filter: filter.clone(), predicate: Arc::new(Predicate::of(filter, &schema)?) })
+        });
+        let filter = filter.transpose()?;
         let mut extras = Extras { row_id: request.with_row_id, ..Extras::default() };
         let path = match &request.rows {
             Rows::All => Path::Scan,
@@ -72,7 +84,7 @@ impl Plan {
                 if limit == 0 {
                     return Err(Error::invalid("limit", 0, "a vector search returns at least one row"));
                 }
-                let filtered = predicate.is_some() && !nearest.postfilter;
+                let filtered = filter.is_some() && !nearest.postfilter;
                 let k = limit.saturating_add(request.offset);
                 let plan = NearestPlan::new(&snapshot, nearest, k, filtered)?;
                 extras = Extras { distance: true, query_index: plan.query_count() > 1, ..extras };
@@ -84,7 +96,8 @@ impl Plan {
             (_, limit) => limit,
         };
         let projection = Projection::new(&request.select, &schema, extras)?;
-        Ok(Self { snapshot, projection, predicate, path, limit, offset: request.offset })
+        let order = Order::new(&request.order_by, &schema, extras)?;
+        Ok(Self { snapshot, projection, filter, order, path, limit, offset: request.offset })
     }
 
     /// The columns of the result.
@@ -99,8 +112,9 @@ impl Plan {
 
     pub(crate) fn run_traced(&self, progress: &Progress, trace: Option<&Trace>) -> Result<Vec<RecordBatch>> {
         let started = Instant::now();
-        let batches = match &self.path {
-            Path::Scan => {
+        let batches = match (&self.path, &self.order) {
+            (Path::Scan, Some(order)) => vec![self.scan_in_order(order, progress, trace)?],
+            (Path::Scan, None) => {
                 let mut scan = self.scan();
                 let mut batches = Vec::new();
                 while let Some(batch) = scan.next(&self.projection, progress)? {
@@ -108,12 +122,12 @@ impl Plan {
                 }
                 batches
             }
-            Path::Take(row_ids) => {
+            (Path::Take(row_ids), _) => {
                 let row_ids = self.keep_matching(row_ids.clone(), |&row_id| row_id)?;
                 let row_ids = row_ids.into_iter().skip(self.offset).take(self.limit.unwrap_or(usize::MAX));
                 vec![self.take(row_ids.collect(), None, None)?]
             }
-            Path::Nearest { nearest, postfilter } => {
+            (Path::Nearest { nearest, postfilter }, _) => {
                 vec![self.find_nearest(nearest, *postfilter, progress, trace)?]
             }
         };
@@ -126,12 +140,64 @@ impl Plan {
 
     /// Turns the plan into its rows, one batch at a time. A scan reads a batch only when it is asked for.
     pub fn into_stream(self) -> Stream {
-        let scan = matches!(self.path, Path::Scan).then(|| self.scan());
+        let scan = (matches!(self.path, Path::Scan) && self.order.is_none()).then(|| self.scan());
         Stream { plan: self, scan, found: None }
     }
 
     fn scan(&self) -> Scan {
-        Scan::new(self.snapshot.version().clone(), self.predicate.clone(), self.offset, self.limit)
+        let predicate = self.filter.as_ref().map(|filtered| filtered.predicate.clone());
+        Scan::new(self.snapshot.version().clone(), predicate, self.offset, self.limit)
+    }
+
+    /// The first of all matching rows, in the order asked for.
+    fn scan_in_order(
+        &self,
+        order: &Order,
+        progress: &Progress,
+        trace: Option<&Trace>,
+    ) -> Result<RecordBatch> {
+        let version = self.snapshot.version();
+        let row_ids: Vec<u64> = match self.matches(progress, trace)? {
+            Some(rows) => rows.iter().collect(),
+            None => version.live_row_ids()?.iter().collect(),
+        };
+        progress.check()?;
+        let started = Instant::now();
+        let end = self.limit.map_or(row_ids.len(), |limit| self.offset.saturating_add(limit));
+        let places = order.first(version, &row_ids, None, end.min(row_ids.len()))?;
+        let first: Vec<u64> = places.into_iter().skip(self.offset).map(|place| row_ids[place]).collect();
+        if let Some(trace) = trace {
+            trace.step("sort", format!("rows={}", row_ids.len()), first.len(), started);
+        }
+        self.take(first, None, None)
+    }
+
+    /// The rows that the filter lets through, if there is one.
+    pub(crate) fn matches(
+        &self,
+        progress: &Progress,
+        trace: Option<&Trace>,
+    ) -> Result<Option<Arc<RoaringTreemap>>> {
+        let Some(Filtered { filter, predicate }) = &self.filter else { return Ok(None) };
+        let started = Instant::now();
+        let known = self.snapshot.row_sets().get(filter);
+        let source = if known.is_some() { "remembered" } else { "evaluated" };
+        let rows = match known {
+            Some(rows) => rows,
+            None => {
+                let rows = Arc::new(matching_rows(self.snapshot.version(), predicate, progress)?);
+                // Another time, `now()` lets other rows through.
+                if !predicate.is_volatile() {
+                    self.snapshot.row_sets().put(filter, &rows);
+                }
+                rows
+            }
+        };
+        if let Some(trace) = trace {
+            let detail = format!("predicate=\"{}\" {source}", predicate.sql());
+            trace.step("filter", detail, rows.len() as usize, started);
+        }
+        Ok(Some(rows))
     }
 
     fn find_nearest(
@@ -141,24 +207,9 @@ impl Plan {
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<RecordBatch> {
-        let rows = match &self.predicate {
-            Some(predicate) if !postfilter => {
-                let started = Instant::now();
-                let rows = matching_rows(self.snapshot.version(), predicate, progress)?;
-                if let Some(trace) = trace {
-                    trace.step(
-                        "filter",
-                        format!("predicate=\"{}\"", predicate.sql()),
-                        rows.len() as usize,
-                        started,
-                    );
-                }
-                Some(rows)
-            }
-            _ => None,
-        };
-        let mut found = nearest.run(rows.as_ref(), progress, trace)?;
-        if let (Some(predicate), true) = (&self.predicate, postfilter) {
+        let rows = if postfilter { None } else { self.matches(progress, trace)? };
+        let mut found = nearest.run(rows.as_deref(), progress, trace)?;
+        if let (Some(Filtered { predicate, .. }), true) = (&self.filter, postfilter) {
             let started = Instant::now();
             for candidates in &mut found {
                 *candidates = self.keep_matching(take(candidates), |candidate| candidate.row_id)?;
@@ -178,7 +229,7 @@ impl Plan {
 
     /// Those of some rows that satisfy the filter, if there is one.
     fn keep_matching<T: Copy>(&self, found: Vec<T>, row_id: impl Fn(&T) -> u64) -> Result<Vec<T>> {
-        let Some(predicate) = &self.predicate else { return Ok(found) };
+        let Some(Filtered { predicate, .. }) = &self.filter else { return Ok(found) };
         let columns: Vec<usize> = predicate.columns().iter().copied().collect();
         let row_ids: Vec<u64> = found.iter().map(row_id).collect();
         let rows = gather(self.snapshot.version(), &row_ids, &columns)?;
@@ -196,10 +247,20 @@ impl Plan {
                 candidates.iter().skip(self.offset).take(limit).map(move |candidate| (query, *candidate))
             })
             .collect();
+        let ranked = self.in_order(ranked)?;
         let row_ids = ranked.iter().map(|(_, candidate)| candidate.row_id).collect();
         let distances = ranked.iter().map(|(_, candidate)| candidate.distance).collect();
         let queries = ranked.iter().map(|(query, _)| *query).collect();
         self.take(row_ids, Some(distances), Some(queries))
+    }
+
+    /// The nearest rows, of all queries together, in the order asked for.
+    fn in_order(&self, ranked: Vec<(i32, Candidate)>) -> Result<Vec<(i32, Candidate)>> {
+        let Some(order) = &self.order else { return Ok(ranked) };
+        let row_ids: Vec<u64> = ranked.iter().map(|(_, candidate)| candidate.row_id).collect();
+        let distances = ranked.iter().map(|(_, candidate)| candidate.distance).collect();
+        let places = order.first(self.snapshot.version(), &row_ids, Some(distances), ranked.len())?;
+        Ok(places.into_iter().map(|place| ranked[place]).collect())
     }
 
     fn take(

@@ -1,6 +1,7 @@
 //! What can be asked of a table.
 
 use crate::distance::Metric;
+use crate::filter::Filter;
 
 /// A question to a table: which rows, which of their columns, in what order.
 ///
@@ -9,14 +10,17 @@ use crate::distance::Metric;
 pub struct Request {
     /// Which rows are looked at.
     pub rows: Rows,
-    /// SQL that a row must satisfy (see `docs/filters.md`).
-    pub filter: Option<String>,
+    /// What a row must satisfy (see `docs/filters.md`).
+    pub filter: Option<Filter>,
     /// Which columns come back.
     pub select: Select,
     /// How many rows come back, per query vector. Default: all of a scan, 10 of a vector search.
     pub limit: Option<usize>,
     /// How many rows are skipped first.
     pub offset: usize,
+    /// The order of the rows: of a scan's matches, or of the nearest rows that were found. Default: storage
+    /// order, or nearest first.
+    pub order_by: Vec<OrderBy>,
     /// Adds the column `_rowid` (UInt64): the row's stable id.
     pub with_row_id: bool,
 }
@@ -45,6 +49,17 @@ pub enum Select {
     Columns(Vec<String>),
     /// SQL expressions by the name of their result.
     Expressions(Vec<(String, String)>),
+}
+
+/// A column that decides the order of rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderBy {
+    /// Its name; `a.b` is a field of a struct, and a search also has `_distance`.
+    pub column: String,
+    /// Least first, or greatest first.
+    pub ascending: bool,
+    /// Whether rows without a value come first.
+    pub nulls_first: bool,
 }
 
 /// A search for the rows nearest to query vectors.

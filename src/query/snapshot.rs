@@ -8,6 +8,7 @@ use roaring::RoaringTreemap;
 
 use crate::error::Result;
 use crate::index::{VectorColumn, VectorIndex};
+use crate::query::row_sets::RowSets;
 use crate::storage::{IndexEntry, Version};
 
 /// A version of a table, opened for reading. Never changes; shared by any number of readers.
@@ -18,6 +19,7 @@ pub struct Snapshot {
     // Opening a vector column walks all its batches, so it is done once per snapshot.
     vector_columns: Mutex<HashMap<String, Arc<VectorColumn>>>,
     live_row_ids: OnceLock<Arc<RoaringTreemap>>,
+    row_sets: RowSets,
 }
 
 impl Snapshot {
@@ -36,7 +38,13 @@ impl Snapshot {
                     .unwrap_or_else(|| Arc::new(OpenIndex::new(entry.clone(), version.folder().to_owned())))
             })
             .collect();
-        Self { version, indexes, vector_columns: Mutex::default(), live_row_ids: OnceLock::new() }
+        Self {
+            version,
+            indexes,
+            vector_columns: Mutex::default(),
+            row_sets: RowSets::default(),
+            live_row_ids: OnceLock::new(),
+        }
     }
 
     /// Maps all files of the version, so that it stays readable when they are removed from the table's folder.
@@ -69,6 +77,11 @@ impl Snapshot {
         }
         let live = Arc::new(self.version.live_row_ids()?);
         Ok(Some(self.live_row_ids.get_or_init(|| live).clone()))
+    }
+
+    /// The rows of the filters that were asked for lately.
+    pub(crate) fn row_sets(&self) -> &RowSets {
+        &self.row_sets
     }
 
     /// The vector column `name`.

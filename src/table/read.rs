@@ -1,6 +1,7 @@
 //! Questions to a table.
 
 use crate::error::Result;
+use crate::filter::Filter;
 use crate::progress::Progress;
 use crate::query::{Plan, Request, count_rows};
 use crate::table::Table;
@@ -57,7 +58,7 @@ impl Table {
     }
 
     /// How many rows satisfy `filter`; without one, how many there are.
-    pub fn count_rows(&self, filter: Option<&str>) -> Result<u64> {
+    pub fn count_rows(&self, filter: Option<&Filter>) -> Result<u64> {
         count_rows(&*self.snapshot()?, filter, &Progress::none())
     }
 

@@ -32,8 +32,14 @@ pub(super) fn in_list(
     let mut set = vec![];
     let mut has_null = false;
     let mut comparisons = vec![];
+    let mut items = vec![];
     for item in list {
-        let item = binder.bind(item)?;
+        items.extend(binder.items(item)?);
+    }
+    if items.is_empty() {
+        return Ok(truth(negated));
+    }
+    for item in items {
         if item.is_null_constant() {
             has_null = true;
             continue;

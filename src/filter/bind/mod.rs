@@ -20,22 +20,37 @@ use super::evaluate::fold;
 use super::functions;
 use super::literal::Number;
 use super::node::{Arithmetic, Comparison, Kind, Node};
+use super::parameter::Parameter;
 use super::parse::{DEPTH_MAX, invalid, too_deep};
 use super::types::describe;
 use crate::error::{Error, Result};
 use coerce::decoded;
 use compare::compare;
 
+/// A bound tree, and what is worth knowing about it.
+pub(super) struct Bound {
+    pub node: Node,
+    /// What was understood in another way than the writer may have meant.
+    pub notes: Vec<String>,
+    /// Whether the answer depends on when it is asked for.
+    pub volatile: bool,
+}
+
 /// Binds `tree`, which was parsed from `sql`, to the columns of `schema`.
-pub(super) fn bind(tree: &Expr, schema: &Schema, sql: &str) -> Result<Node> {
-    Binder { schema, sql, depth: 0 }.bind(tree)
+pub(super) fn bind(tree: &Expr, schema: &Schema, sql: &str, parameters: &[Parameter]) -> Result<Bound> {
+    let mut binder = Binder { schema, sql, parameters, depth: 0, notes: Vec::new(), volatile: false };
+    let node = binder.bind(tree)?;
+    Ok(Bound { node, notes: binder.notes, volatile: binder.volatile })
 }
 
 pub(super) struct Binder<'a> {
     schema: &'a Schema,
     /// The whole text, for errors about its literals.
     pub sql: &'a str,
+    parameters: &'a [Parameter],
     depth: usize,
+    notes: Vec<String>,
+    volatile: bool,
 }
 
 impl Binder<'_> {
@@ -95,7 +110,10 @@ impl Binder<'_> {
     /// A name without dots. In double quotes it may also be a string, because other dialects say so.
     fn name(&mut self, name: &Ident) -> Result<Node> {
         match names::resolve(std::slice::from_ref(name), self.schema) {
-            Err(_) if name.quote_style == Some('"') => Ok(string(&name.value)),
+            Err(_) if name.quote_style == Some('"') => {
+                self.notes.push(format!("\"{}\" names no column, so it is a string", name.value));
+                Ok(string(&name.value))
+            }
             resolved => resolved,
         }
     }
@@ -117,15 +135,37 @@ impl Binder<'_> {
                 })?;
                 Ok(Node::constant(Arc::new(BinaryArray::from(vec![bytes.as_slice()]))))
             }
-            Value::Placeholder(name) => Err(Error::UnsupportedSql {
-                feature: format!("the placeholder {name}"),
-                instead: "write the value itself; strings in single quotes, with ' doubled".to_owned(),
-            }),
+            Value::Placeholder(name) => match self.parameter(name)? {
+                Parameter::List(items) => {
+                    let items = items.iter().map(Parameter::constant).collect::<Result<Vec<_>>>()?;
+                    functions::bind("make_array", items, name)
+                }
+                parameter => parameter.constant(),
+            },
             other => match other.clone().into_string() {
                 Some(text) => Ok(string(&text)),
                 None => Err(unsupported(format!("the literal {other}"), "use a number or a 'string'")),
             },
         }
+    }
+
+    /// The value of the placeholder `$n`. The parser makes placeholders of `:name` and `@name` too.
+    fn parameter(&self, name: &str) -> Result<&Parameter> {
+        let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
+        number
+            .and_then(|number| self.parameters.get(number.checked_sub(1)?))
+            .ok_or_else(|| invalid(self.sql, format!("{name} is no placeholder; write ? or $1")))
+    }
+
+    /// The values of an item of an IN list: one, or all of a parameter that is a list.
+    pub fn items(&mut self, item: &Expr) -> Result<Vec<Node>> {
+        if let Expr::Value(value) = item
+            && let Value::Placeholder(name) = &value.value
+            && let Parameter::List(items) = self.parameter(name)?
+        {
+            return items.iter().map(Parameter::constant).collect();
+        }
+        Ok(vec![self.bind(item)?])
     }
 
     /// A chain of ANDs or of ORs, which sqlparser nests to the left however long it is.
@@ -249,6 +289,7 @@ impl Binder<'_> {
     /// A function of this table, called by an operator or a special syntax.
     pub fn call(&mut self, name: &str, arguments: &[&Expr], whole: &Expr) -> Result<Node> {
         let arguments = arguments.iter().map(|argument| self.bind(argument)).collect::<Result<Vec<_>>>()?;
+        self.volatile |= functions::reads_the_clock(name);
         functions::bind(name, arguments, &excerpt(whole))
     }
 }

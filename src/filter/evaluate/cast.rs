@@ -27,6 +27,14 @@ pub(super) fn cast(
     let options =
         CastOptions { safe: on_failure == OnFailure::Null, format_options: FormatOptions::default() };
     cast_with_options(array, target, &options).map_err(|error| match on_failure {
+        // A time near the end of its range has no place among finer units.
+        OnFailure::Impossible if target.is_temporal() => Error::TypeMismatch {
+            sql: format!("CAST({} AS {target})", array.data_type()),
+            reason: format!(
+                "{}; times of different units are compared in the finer one: CAST the other, or exclude such rows",
+                reason(error)
+            ),
+        },
         OnFailure::Impossible => Error::internal(error),
         _ => Error::TypeMismatch {
             sql: sql.to_owned(),

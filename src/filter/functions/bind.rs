@@ -7,6 +7,7 @@ use super::super::evaluate::fold;
 use super::super::node::{Kind, Node, OnFailure};
 use super::super::parse::invalid;
 use super::super::types::{common, describe, element, is_date_or_timestamp, is_text};
+use super::missing::instead_of;
 use super::signature::{Parameter, Signature, Type};
 use super::{Function, date, find, regexp};
 use crate::error::{Error, Result, nearest};
@@ -54,6 +55,8 @@ fn unknown(name: &str) -> Error {
         &["count", "sum", "avg", "min", "max", "median", "stddev", "array_agg", "string_agg"];
     let instead = if AGGREGATES.contains(&name.to_lowercase().as_str()) {
         "it aggregates rows, and a filter looks at one row at a time".to_owned()
+    } else if let Some(instead) = instead_of(name) {
+        instead.to_owned()
     } else {
         match nearest(name, super::all().flat_map(|function| function.names.iter().copied())) {
             Some(name) => format!("did you mean {name}()?"),

@@ -10,6 +10,7 @@ mod conditional;
 mod date;
 mod list;
 mod math;
+mod missing;
 mod regexp;
 mod signature;
 mod string;
@@ -163,6 +164,11 @@ static SIGNATURES: LazyLock<Vec<(&'static Function, Signature)>> = LazyLock::new
     all().filter_map(|function| Some((function, Signature::parse(function.signature)?))).collect()
 });
 
+/// Whether the function of this name gives something else each time.
+pub(super) fn reads_the_clock(name: &str) -> bool {
+    find(name).is_some_and(|(function, _)| ["now", "current_date"].contains(&function.names[0]))
+}
+
 /// Every function, in the order of the documentation.
 pub(super) fn all() -> impl Iterator<Item = &'static Function> {
     FUNCTIONS.iter().flat_map(|(_, functions)| functions.iter())
@@ -178,6 +184,11 @@ pub(super) fn markdown() -> String {
             let others: Vec<String> = function.names[1..].iter().map(|name| format!("`{name}`")).collect();
             text += &format!("| `{}` | {} | {} |\n", function.signature, function.doc, others.join(" "));
         }
+    }
+    text += "\n### Not there\n\nThese functions of other engines are errors (`UNSUPPORTED_SQL`):\n\n";
+    text += "| function | instead |\n| --- | --- |\n";
+    for (name, instead) in missing::MISSING {
+        text += &format!("| `{name}` | {instead} |\n");
     }
     text.replace("`a || b`", "`a \\|\\| b`").replace(" |  |\n", " | |\n")
 }
@@ -199,6 +210,17 @@ mod tests {
         let mut names: Vec<_> = all().flat_map(|function| function.names).collect();
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn a_missing_function_is_not_also_there() {
+        for (name, instead) in missing::MISSING {
+            assert!(find(name).is_none(), "{name}");
+            let Err(error) = bind(name, vec![], "") else { panic!("{name} is there") };
+            assert_eq!(error.code(), "UNSUPPORTED_SQL");
+            assert!(error.to_string().contains(instead), "{error}");
+        }
+        assert!(missing::MISSING.is_sorted());
     }
 
     #[test]
