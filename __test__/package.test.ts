@@ -88,7 +88,7 @@ describe('the package', () => {
     `;
 
     expect(await output('program.mjs', program)).toBe(
-      'Connection Index Query QueryBase QuiverError StandardQueryBase Table TakeQuery VectorQuery ' +
+      'Connection Index MergeInsertBuilder Query QueryBase QuiverError StandardQueryBase Table Tags TakeQuery VectorQuery ' +
         'connect makeArrowTable',
     );
   });

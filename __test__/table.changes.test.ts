@@ -138,7 +138,9 @@ test('what is wrong with a merge is an error that names it', async () => {
     table.mergeInsert(on).whenMatchedUpdateAll().whenNotMatchedInsertAll();
 
   expect((await rejection(upsert('idd').execute([row]))).code).toBe('COLUMN_NOT_FOUND');
-  expect((await rejection(upsert('id').execute([row, row]))).message).toMatch(/the key \(1\)/);
+  expect((await rejection(upsert('id').execute([row, row]))).message).toMatch(
+    /rows 0 and 1 both have the key \(1\.0\)/,
+  );
   expect((await rejection(table.mergeInsert('id').execute([row]))).message).toMatch(
     /not told what to do/,
   );

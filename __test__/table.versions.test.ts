@@ -33,12 +33,12 @@ test('a checked-out version shows its rows, and cannot be changed', async () => 
   expect(await ids(table)).toEqual([1, 2]);
   expect((await table.search([1, 1]).limit(1).toArray())[0]!.id).toBe(1);
   for (const write of [
-    table.add([{ id: 3, vector: [3, 3] }]),
-    table.delete('true'),
-    table.update({ values: { id: 1 } }),
-    table.createIndex('vector'),
+    () => table.add([{ id: 3, vector: [3, 3] }]),
+    () => table.delete('true'),
+    () => table.update({ values: { id: 1 } }),
+    () => table.createIndex('vector'),
   ]) {
-    const error = await rejection(write);
+    const error = await rejection(write());
     expect(error.code).toBe('READ_ONLY');
     expect(error.message).toMatch(/version 2 is checked out.*checkoutLatest/);
   }
