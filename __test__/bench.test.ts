@@ -3,11 +3,13 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { inBatches, inFlight, oneByOne } from '../benches/engines/measure.js';
-import { Random } from '../benches/sets/random.js';
-import { readParts, readVectors, VectorFile } from '../benches/sets/vectors.js';
-import { fastestAt, frontier, percentile, recall } from '../benches/statistics.js';
-import { nearest } from '../benches/truth.js';
+import { bars, type Entry } from '../benches/compare/bars.js';
+import { inBatches, inFlight, oneByOne } from '../benches/compare/engines/measure.js';
+import { ticksAround } from '../benches/compare/plot.js';
+import { Random } from '../benches/compare/sets/random.js';
+import { readParts, readVectors, VectorFile } from '../benches/compare/sets/vectors.js';
+import { fastestAt, frontier, percentile, recall } from '../benches/compare/statistics.js';
+import { nearest } from '../benches/compare/truth.js';
 
 describe('percentile', () => {
   test('takes the middle of an odd number of values, and between the two of an even number', () => {
@@ -62,6 +64,53 @@ describe('a curve', () => {
     expect(fastestAt(points, 0.95)).toBe(points[1]);
     expect(fastestAt(points, 0.96)).toBe(points[2]);
     expect(fastestAt(points, 0.995)).toBeUndefined();
+  });
+});
+
+describe('a bar', () => {
+  const entry = (name: string, seconds: number, points: Array<[number, number]>): Entry => ({
+    name,
+    build: { ingestSeconds: 0, seconds, runs: [], date: '' },
+    curves: {
+      one: points.map(([recall, medianMs]) => ({
+        settings: {},
+        recall,
+        medianMs,
+        p99Ms: medianMs,
+        perSecond: 1000 / medianMs,
+      })),
+    },
+  });
+  const entries = [
+    entry('quiverdb ivf_pq 8-bit', 4, [
+      [0.95, 0.2],
+      [0.99, 0.5],
+    ]),
+    entry('quiverdb ivf_pq 4-bit', 3, [[0.96, 0.1]]),
+    entry('lancedb ivf_pq', 80, [[0.97, 3]]),
+  ];
+  const ratioOf = (what: string) => bars('fashion', entries).find((bar) => bar.what === what);
+
+  test('is how many times faster the best of our indexes is', () => {
+    expect(ratioOf('awaited, recall 0.95')?.ratio).toBeCloseTo(30);
+    expect(ratioOf('build, 8-bit')).toMatchObject({ ratio: 20, wanted: 20 });
+  });
+
+  test('says when the other does not reach the recall', () => {
+    const bar = ratioOf('awaited, recall 0.99');
+    expect(bar?.ratio).toBeUndefined();
+    expect(bar?.theirs).toBe('lancedb ivf_pq: not reached');
+  });
+
+  test('is not there for those who did not take part', () => {
+    expect(bars('fashion', entries).some(({ theirs }) => theirs.startsWith('zvec'))).toBe(false);
+  });
+});
+
+describe('an axis', () => {
+  test('has ticks just around what is drawn', () => {
+    expect(ticksAround(37, 410)).toEqual([20, 50, 100, 200, 500]);
+    expect(ticksAround(100, 1000)).toEqual([100, 200, 500, 1000]);
   });
 });
 

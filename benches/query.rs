@@ -3,7 +3,7 @@
 //! `npm run bench` wrote, for example `benches/.data/sets/glove 512 50 4`.
 //!
 //! Stores and indexes the vectors if an earlier run did not, and prints recall@10 and queries a second for
-//! settings of the query. With `--serve` it takes orders as `engines/serve.ts` does, so that `npm run bench`
+//! settings of the query. With `--serve` it takes orders as `compare/engines/serve.ts` does, so that `npm run bench`
 //! measures it in turn with the others.
 
 use std::error::Error;
@@ -92,7 +92,7 @@ fn print_curve(pool: &rayon::ThreadPool, folder: &Path, config: &Config) -> Outc
     Ok(())
 }
 
-/// An order, as `engines/serve.ts` describes it.
+/// An order, as `compare/engines/serve.ts` describes it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Order {
@@ -135,7 +135,7 @@ struct Limits {
     queries_min: usize,
 }
 
-/// What asking came to, as `engines/measure.ts` describes it.
+/// What asking came to, as `compare/engines/measure.ts` describes it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Measured {

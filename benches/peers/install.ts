@@ -10,7 +10,12 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ENVIRONMENT = join(HERE, '../.data/venv');
 const FAISS = ['faiss-cpu==1.15.1', 'numpy>=2,<3'];
 
-run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--no-audit', '--no-fund']);
+run(process.platform === 'win32' ? 'npm.cmd' : 'npm', [
+  'install',
+  '--no-package-lock',
+  '--no-audit',
+  '--no-fund',
+]);
 run('python3', ['-m', 'venv', ENVIRONMENT]);
 run(join(ENVIRONMENT, 'bin/pip'), ['install', '--quiet', ...FAISS]);
 

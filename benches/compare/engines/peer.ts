@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const PEERS = fileURLToPath(new URL('../peers/', import.meta.url));
+const PEERS = fileURLToPath(new URL('../../peers/', import.meta.url));
 const require = createRequire(join(PEERS, 'package.json'));
 
 /** The package `name` and its version. */

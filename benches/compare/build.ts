@@ -29,7 +29,6 @@ type Run = { ingest: Timed; build: Timed };
 
 /** A build is disturbed if others keep more of a core busy meanwhile. It is repeated, but not for ever. */
 const DISTURBED_CORES = 0.2;
-const ROUNDS_MAX = 6;
 const isDisturbed = ({ build }: Run) => (build.othersCores ?? 0) > DISTURBED_CORES;
 
 /** Starts the engine of a contestant. */
@@ -45,48 +44,42 @@ export async function build(
   parent: string,
   { keep, rebuild }: { keep: boolean; rebuild: boolean },
 ): Promise<Built[]> {
-  const built: Built[] = [];
-  const runs = new Map<Contestant, Run[]>();
+  const built = new Map<Contestant, Built>();
+  let toBuild: Array<{ contestant: Contestant; folder: string; runs: Run[] }> = [];
   for (const contestant of contestants) {
     const folder = join(parent, folderName(contestant));
     const kept = keep || (!rebuild && contestant.builds === 1);
     if (kept && existsSync(join(folder, DONE))) {
-      built.push({
-        contestant,
-        folder,
-        build: JSON.parse(readFileSync(join(folder, DONE), 'utf8')),
-      });
+      const build: BuildResult = JSON.parse(readFileSync(join(folder, DONE), 'utf8'));
+      built.set(contestant, { contestant, folder, build });
     } else {
-      runs.set(contestant, []);
+      toBuild.push({ contestant, folder, runs: [] });
     }
   }
-  for (let round = 0; round < ROUNDS_MAX; round++) {
-    for (const [contestant, times] of runs) {
-      const good = times.filter((run) => !isDisturbed(run)).length;
-      if (good >= contestant.builds || times.length >= 2 * contestant.builds) continue;
-      const folder = join(parent, folderName(contestant));
+  for (; toBuild.length > 0; toBuild = toBuild.filter((one) => !isEnough(one))) {
+    for (const one of toBuild) {
+      const { contestant, folder, runs } = one;
       process.stdout.write(`  building ${contestant.name}: `);
       try {
-        const run = await buildOnce(set, contestant, folder);
-        times.push(run);
+        runs.push(await buildOnce(set, contestant, folder));
+        built.set(contestant, { contestant, folder, build: summary(runs) });
         // Whoever ends the bench now can go on from here.
-        writeFileSync(join(folder, DONE), JSON.stringify(summary(times)));
-        const note = isDisturbed(run) ? ', while others kept the machine busy' : '';
-        console.log(`${run.build.seconds.toFixed(2)} s${note}`);
+        writeFileSync(join(folder, DONE), JSON.stringify(summary(runs)));
+        const note = isDisturbed(runs.at(-1)!) ? ', while others kept the machine busy' : '';
+        console.log(`${runs.at(-1)!.build.seconds.toFixed(2)} s${note}`);
       } catch (error) {
         console.log(`failed: ${(error as Error).message}`);
-        runs.delete(contestant);
+        built.delete(contestant);
+        toBuild = toBuild.filter((other) => other !== one);
       }
     }
   }
-  for (const [contestant, times] of runs) {
-    built.push({
-      contestant,
-      folder: join(parent, folderName(contestant)),
-      build: summary(times),
-    });
-  }
-  return contestants.flatMap((one) => built.filter(({ contestant }) => contestant === one));
+  return contestants.flatMap((contestant) => built.get(contestant) ?? []);
+}
+
+/** Whether there are as many undisturbed builds as there should be, or twice as many of any kind. */
+function isEnough({ contestant: { builds }, runs }: { contestant: Contestant; runs: Run[] }) {
+  return runs.filter((run) => !isDisturbed(run)).length >= builds || runs.length >= 2 * builds;
 }
 
 /** Written into the folder of what was built, last. */

@@ -2,7 +2,7 @@
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { folderBytes } from '../../examples/quickstart/measure.js';
+import { folderBytes } from '../../../examples/quickstart/measure.js';
 import { baseFile, readParts } from '../sets/vectors.js';
 import { type Engine, type Ids, NEIGHBOURS, type Settings } from './engine.js';
 import { peer } from './peer.js';

@@ -1,5 +1,5 @@
 /** GloVe: 341 479 English words as 100 numbers each. 500 of them are held out: asked with, and not stored. */
-import { installWords, readWords, WORD_COUNT } from '../../examples/quickstart/words.js';
+import { installWords, readWords, WORD_COUNT } from '../../../examples/quickstart/words.js';
 import { Random } from './random.js';
 import type { VectorFile } from './vectors.js';
 

@@ -1,5 +1,5 @@
 /** Tables of what was measured, in Markdown. */
-import { megabytes } from '../examples/quickstart/measure.js';
+import { megabytes } from '../../examples/quickstart/measure.js';
 import type { Bar, Entry } from './bars.js';
 import type { CurvePoint } from './query.js';
 import { fastestAt } from './statistics.js';

@@ -16,7 +16,8 @@ import { openSet } from './sets/index.js';
 import { readTruth } from './truth.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const DATA = join(HERE, '.data');
+const BENCHES = join(HERE, '..');
+const DATA = join(BENCHES, '.data');
 
 const options = readOptions(process.argv.slice(2));
 const engines = options.engines.filter((engine) => ENGINES[engine].isInstalled());
@@ -25,7 +26,7 @@ for (const engine of options.engines.filter((engine) => !engines.includes(engine
 }
 const here = machine();
 const folder = options.record
-  ? join(HERE, 'record', machineName(here))
+  ? join(BENCHES, 'record', machineName(here))
   : join(DATA, 'results', machineName(here));
 
 for (const name of options.sets) {

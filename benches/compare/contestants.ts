@@ -18,7 +18,7 @@ export interface Contestant {
 }
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const PYTHON = join(HERE, '.data/venv/bin/python');
+const PYTHON = join(HERE, '../.data/venv/bin/python');
 
 /** How an engine is started, and the file that is there when it is installed. */
 export const ENGINES = {
@@ -44,7 +44,7 @@ function node(engine: string, peer?: string) {
   const serve = join(HERE, 'engines/serve.ts');
   return {
     command: () => [process.execPath, '--import', 'tsx', serve, engine],
-    isInstalled: () => peer === undefined || existsSync(join(HERE, 'peers/node_modules', peer)),
+    isInstalled: () => peer === undefined || existsSync(join(HERE, '../peers/node_modules', peer)),
   };
 }
 
@@ -95,8 +95,8 @@ function lancedb(set: SetName): Contestant[] {
   const { partitions, bytes, probes } = SHAPES[set];
   // Its queries take milliseconds: fewer settings, spread over as wide a range.
   const nprobes = probes.filter((_, i) => i % 2 === 1);
-  const of = (kind: string, options: Settings, sweep: Settings[]): Contestant => ({
-    name: `lancedb ${kind}`,
+  const of = (name: string, kind: string, options: Settings, sweep: Settings[]): Contestant => ({
+    name: `lancedb ${name}`,
     engine: 'lancedb',
     config: { kind, ...options },
     sweep,
@@ -104,18 +104,18 @@ function lancedb(set: SetName): Contestant[] {
   });
   const partitioned = grid({ nprobes, refineFactor: [2, 5, 10, 20] });
   const all = [
-    of('ivfPq', { numPartitions: partitions, numSubVectors: bytes }, partitioned),
-    of('ivfRq', { numPartitions: partitions }, partitioned),
+    of('ivf_pq', 'ivfPq', { numPartitions: partitions, numSubVectors: bytes }, partitioned),
+    of('ivf_rq', 'ivfRq', { numPartitions: partitions }, partitioned),
   ];
   if (set === 'clustered') return all;
   const graph = grid({ nprobes: [1], ef: [16, 32, 64, 128, 256, 512], refineFactor: [1, 3] });
-  return [...all, of('hnswSq', { numPartitions: 1 }, graph)];
+  return [...all, of('hnsw_sq', 'hnswSq', { numPartitions: 1 }, graph)];
 }
 
 function zvec(set: SetName): Contestant[] {
   const { partitions, probes } = SHAPES[set];
-  const of = (kind: string, options: Settings, sweep: Settings[]): Contestant => ({
-    name: `zvec ${kind}`,
+  const of = (name: string, kind: string, options: Settings, sweep: Settings[]): Contestant => ({
+    name: `zvec ${name}`,
     engine: 'zvec',
     config: { kind, ...options },
     sweep,
@@ -123,11 +123,17 @@ function zvec(set: SetName): Contestant[] {
   });
   return [
     of(
+      'hnsw int8',
       'HNSW',
       { quantizer: 'INT8', m: 16, efConstruction: 200 },
       grid({ ef: WIDTHS, refiner: [0, 1] }),
     ),
-    of('IVF_RABITQ', { nList: partitions }, grid({ nprobe: probes, refiner: [0, 1] })),
+    of(
+      'ivf_rabitq',
+      'IVF_RABITQ',
+      { nList: partitions },
+      grid({ nprobe: probes, refiner: [0, 1] }),
+    ),
   ];
 }
 

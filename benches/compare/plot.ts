@@ -42,15 +42,25 @@ export function plot(title: string, entries: Entry[]): string {
   const speeds = panels
     .flatMap(({ lines }) => lines.flatMap(({ points }) => points))
     .map(({ perSecond }) => perSecond);
-  const low = 10 ** Math.floor(Math.log10(Math.min(...speeds)));
-  const high = 10 ** Math.ceil(Math.log10(Math.max(...speeds)));
+  const ticks = ticksAround(Math.min(...speeds), Math.max(...speeds));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" font-family="Helvetica, Arial, sans-serif" font-size="12" fill="#222">
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
 <text x="${PANEL.left}" y="30" font-size="18" font-weight="bold">${escaped(title)}: recall@10 against queries a second</text>
 ${legend(engines)}
-${panels.map((panel, i) => drawPanel(panel, i, low, high)).join('\n')}
+${panels.map((panel, i) => drawPanel(panel, i, ticks)).join('\n')}
 </svg>
 `;
+}
+
+/** 1, 2, 5, 10, 20 and so on, from the last below the least to the first above the greatest. */
+export function ticksAround(least: number, greatest: number): number[] {
+  const from = Math.floor(Math.log10(least));
+  const to = Math.ceil(Math.log10(greatest));
+  const all = Array.from({ length: to - from + 1 }, (_, i) => 10 ** (from + i));
+  const steps = all.flatMap((power) => [power, 2 * power, 5 * power]);
+  const first = steps.findLastIndex((step) => step <= least);
+  const last = steps.findIndex((step) => step >= greatest);
+  return steps.slice(first, last + 1);
 }
 
 /** The best of all indexes of each engine, where recall is worth a look. */
@@ -82,9 +92,9 @@ function legend(engines: string[]): string {
 function drawPanel(
   { title, lines }: { title: string; lines: Line[] },
   index: number,
-  low: number,
-  high: number,
+  ticks: number[],
 ): string {
+  const [low, high] = [ticks[0], ticks.at(-1)!];
   const left = PANEL.left + (index % 2) * (PANEL.width + PANEL.gapX);
   const top = TOP + 24 + Math.floor(index / 2) * (PANEL.height + PANEL.gapY);
   const x = (recall: number) => left + ((recall - RECALL_MIN) / (1 - RECALL_MIN)) * PANEL.width;
@@ -102,7 +112,7 @@ function drawPanel(
       `<text x="${at}" y="${bottom + 16}" text-anchor="middle" font-size="11">${recall}</text>`,
     );
   }
-  for (let speed = low; speed <= high * 1.001; speed *= 10) {
+  for (const speed of ticks) {
     const at = y(speed).toFixed(1);
     parts.push(
       `<line x1="${left}" y1="${at}" x2="${left + PANEL.width}" y2="${at}" stroke="#e4e4e4"/>`,

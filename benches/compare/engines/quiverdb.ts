@@ -8,7 +8,7 @@ import { arrowTable } from './arrow.js';
 import { type Engine, type Ids, NEIGHBOURS, type Settings } from './engine.js';
 
 export const engine: Engine = {
-  version: createRequire(import.meta.url)('../../package.json').version,
+  version: createRequire(import.meta.url)('../../../package.json').version,
 
   async ingest(set, folder) {
     const db = await connect(folder);

@@ -64,6 +64,7 @@ export async function ask(
         await measure(runner, truth, round === 0, options);
       } catch (error) {
         failed(runner.asked.name, error);
+        await runner.child.close();
         runners.splice(runners.indexOf(runner), 1);
       }
     }
@@ -100,32 +101,30 @@ async function open(set: VectorSet, { contestant, folder }: Built): Promise<Runn
   };
 }
 
-/** One round of one contestant. The first tries every setting, the others those that were not beaten. */
+/** One round of one contestant. */
 async function measure(runner: Runner, truth: Ids[], first: boolean, options: AskOptions) {
   for (const mode of runner.modes) {
     const points = runner.rounds.get(mode) ?? new Map<Settings, CurvePoint[]>();
     runner.rounds.set(mode, points);
-    let tried = mode === 'exact' ? [{}] : runner.sweep;
-    if (!first) tried = unbeaten(points);
-    else if (mode !== 'exact') tried = unbeatenElsewhere(runner, mode) ?? tried;
-    if (tried.length === 0) continue;
-    const queriesMin = first && mode !== 'exact' ? Math.min(RECALL_QUERIES, options.queries) : 0;
-    const order = { op: 'ask', mode, budgetMs: options.budgetMs, queriesMin };
+    const tried = first ? settingsOf(runner, mode) : unbeaten(points);
+    const exact = mode === 'exact';
+    const queries = exact ? EXACT_QUERIES : options.queries;
+    const queriesMin = first && !exact ? Math.min(RECALL_QUERIES, queries) : 0;
+    const order = { op: 'ask', mode, budgetMs: options.budgetMs, queriesMin, queries };
     await runner.child.call({ ...order, ...WARM_UP, settings: tried[0] });
     for (const settings of tried) {
-      const queries = mode === 'exact' ? EXACT_QUERIES : options.queries;
-      const measured = await runner.child.call<Measured>({ ...order, settings, queries });
-      const point = pointOf(measured, settings, truth);
+      const measured = await runner.child.call<Measured>({ ...order, settings });
+      const point = pointOf(measured, mode, settings, truth);
       points.set(settings, [...(points.get(settings) ?? []), point]);
     }
   }
 }
 
-/** The settings worth asking in another way: those that were not beaten in the first. */
-function unbeatenElsewhere(runner: Runner, mode: Mode): Settings[] | undefined {
-  const [before] = runner.modes.filter((one) => one !== 'exact' && one !== mode);
-  const points = before === undefined ? undefined : runner.rounds.get(before);
-  return points && points.size > 0 ? unbeaten(points) : undefined;
+/** What the first round tries: all settings in the first way of asking, in others those that were not beaten in it. */
+function settingsOf(runner: Runner, mode: Mode): Settings[] {
+  if (mode === 'exact') return [{}];
+  const [first] = runner.modes.filter((one) => one !== 'exact');
+  return mode === first ? runner.sweep : unbeaten(runner.rounds.get(first)!);
 }
 
 function unbeaten(points: Map<Settings, CurvePoint[]>): Settings[] {
@@ -133,8 +132,11 @@ function unbeaten(points: Map<Settings, CurvePoint[]>): Settings[] {
   return frontier(combinedPoints).map(({ settings }) => settings);
 }
 
-function pointOf(measured: Measured, settings: Settings, truth: Ids[]): CurvePoint {
-  const { answers, perSecond, medianMs, p99Ms } = measured;
+function pointOf(measured: Measured, mode: Mode, settings: Settings, truth: Ids[]): CurvePoint {
+  const { answers, medianMs, p99Ms } = measured;
+  // One query at a time: what the median comes to, which an interruption does not change.
+  const alone = mode === 'exact' || mode === 'one' || mode === 'sync';
+  const perSecond = alone ? 1000 / medianMs : measured.perSecond;
   return { settings, recall: recall(answers, truth), perSecond, medianMs, p99Ms };
 }
 

@@ -37,7 +37,7 @@ export function bars(set: SetName, entries: Entry[]): Bar[] {
       BUILD_WANTED[set],
       's',
       results.build('quiverdb ivf_pq 8-bit'),
-      results.build('lancedb ivfPq'),
+      results.build('lancedb ivf_pq'),
     ],
     [
       'build, 4-bit',
@@ -59,12 +59,12 @@ export function bars(set: SetName, entries: Entry[]): Bar[] {
     const rust = latency(/^quiverdb-rust /, 'sync');
     const at = `recall ${recall}`;
     rows.push(
-      [`awaited, ${at}`, 20, 'ms', awaited, latency(/^lancedb ivfPq/, 'one')],
-      [`awaited, ${at}`, 10, 'ms', awaited, latency(/^lancedb (?!ivfPq)/, 'one')],
+      [`awaited, ${at}`, 20, 'ms', awaited, latency(/^lancedb ivf_pq/, 'one')],
+      [`awaited, ${at}`, 10, 'ms', awaited, latency(/^lancedb (?!ivf_pq)/, 'one')],
       [`awaited, ${at}`, 1, 'ms', awaited, latency(/^zvec /, 'one')],
       [`synchronous, ${at}`, 1, 'ms', sync, latency(/^hnswlib /, 'sync')],
       [`synchronous, ${at}`, 1, 'ms', sync, latency(/^usearch /, 'sync')],
-      [`16 in flight, ${at}`, 20, 'ms a query', flight, pace(/^lancedb ivfPq/)],
+      [`16 in flight, ${at}`, 20, 'ms a query', flight, pace(/^lancedb ivf_pq/)],
       [`16 in flight, ${at}`, 2, 'ms a query', flight, pace(/^zvec /)],
       [`Rust, one thread, ${at}`, 1, 'ms', rust, latency(/^faiss /, 'sync')],
     );

@@ -55,7 +55,9 @@ export function commit(): string {
 export function writeRecord(folder: string, record: Record): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${record.set}.json`), `${compactJson(record)}\n`);
-  writeFileSync(join(folder, `${record.set}.svg`), plot(record.title, record.entries));
+  if (record.entries.some(({ curves }) => curves)) {
+    writeFileSync(join(folder, `${record.set}.svg`), plot(record.title, record.entries));
+  }
   const records = SET_NAMES.map((set) => join(folder, `${set}.json`))
     .filter((file) => existsSync(file))
     .map((file): Record => JSON.parse(readFileSync(file, 'utf8')));

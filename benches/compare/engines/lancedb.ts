@@ -1,6 +1,6 @@
 /** @lancedb/lancedb: IVF_PQ, IVF_RQ or HNSW_SQ, as `kind` in the configuration says. */
 import { join } from 'node:path';
-import { folderBytes } from '../../examples/quickstart/measure.js';
+import { folderBytes } from '../../../examples/quickstart/measure.js';
 import { baseFile, readParts } from '../sets/vectors.js';
 import { arrowTable } from './arrow.js';
 import { type Engine, type Ids, NEIGHBOURS, type Settings } from './engine.js';
