@@ -172,6 +172,9 @@ describe('a value that does not fit is an error with its row and column', () => 
     expect(error.message).toBe(
       "row 1, column 'vector': the vector has 2 dimensions, but the column stores 3",
     );
+    expect(refusal(() => makeArrowTable([{ vector: [1, 2, 3] }, { vector: [1] }])).message).toBe(
+      "row 1, column 'vector': the vector has 1 dimension, but the column stores 3",
+    );
   });
 
   test('something else than numbers in a vector', () => {

@@ -39,3 +39,21 @@ test('ann_indexes.ts builds its indexes and prints known answers', {
   expect(selected).toBe('selected: vector + _distance, vector + _distance');
   expect([first, second]).toEqual(['id 1: distance 5.12', 'id 2: distance 81.92']);
 });
+
+test('gpu_index.ts trains its index on what there is', { timeout: 120_000 }, async () => {
+  vi.stubEnv('QUIVERDB_ALLOW_SOFTWARE_GPU', '1');
+  const argv = process.argv;
+  process.argv = [...argv.slice(0, 2), '2000', '16'];
+  try {
+    await import('../examples/gpu_index.js');
+  } finally {
+    process.argv = argv;
+    vi.unstubAllEnvs();
+  }
+
+  expect(printed[0]).toMatch(/^found: /);
+  const device = printed.find((line) => line.startsWith('trained by: '));
+  expect(device === 'trained by: cpu').toBe(printed[0] === 'found: no GPU');
+  expect(printed).toContainEqual(expect.stringMatching(/^train codebooks: [\d.]+ s$/));
+  expect(printed.at(-1)).toBe('nearest to row 17: row 17');
+});

@@ -212,7 +212,7 @@ describe('Table.createIndex', () => {
     [
       'a device that is not there',
       'vector',
-      { config: Index.ivfPq({ accelerator: 'cuda' }) },
+      { config: Index.ivfPq({ accelerator: 'Voodoo 2' }) },
       'GPU_UNAVAILABLE',
       'cpu',
     ],

@@ -28,6 +28,7 @@ export type QuiverErrorCode =
   | 'CANCELLED'
   | 'TIMEOUT'
   | 'GPU_UNAVAILABLE'
+  | 'GPU_FAILED'
   | 'INTERNAL'
   | 'ADDON_NOT_LOADED';
 

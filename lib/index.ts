@@ -17,6 +17,7 @@
  *
  * @module
  */
+export { type Accelerator, accelerators } from './accelerators.js';
 export type { RecordBatchLike, TableLike } from './arrow/foreign.js';
 export { type MakeArrowTableOptions, makeArrowTable } from './arrow/make-table.js';
 export type { FieldLike, SchemaLike, TypeLike } from './arrow/schema.js';

@@ -39,8 +39,15 @@ export interface IvfFlatOptions {
   seed?: number;
 
   /**
-   * What trains the index: `"cpu"`, or `"auto"`, which takes the CPU until there is something faster.
-   * Default: `"cpu"`.
+   * What trains the index and compresses its rows.
+   *
+   * - `"cpu"`: all cores.
+   * - `"gpu"`: the best GPU. `"cuda"`, `"mps"` or any part of a name in {@link accelerators}: that one.
+   *   `GPU_UNAVAILABLE`, with what was found, if it is not there; `GPU_FAILED` if it stops working, and
+   *   then there is no index.
+   * - `"auto"`: a GPU if there is one, else the CPU, which also takes over from a GPU that stops working.
+   *
+   * {@link Table.indexStats} says what was used. Default: `"cpu"`.
    */
   accelerator?: string;
 }

@@ -12,6 +12,21 @@ export interface Addon {
     connect(uri: string, options: NativeConnectOptions): Promise<NativeConnection>;
   };
   NativeCancel: new () => NativeCancel;
+  /** Every GPU, the best first. */
+  accelerators(): Promise<NativeAccelerator[]>;
+}
+
+export interface NativeAccelerator {
+  name: string;
+  vendor: string;
+  backend: string;
+  kind: string;
+  driver: string;
+  maxBufferBytes: number;
+  maxBindingBytes: number;
+  maxWorkgroupBytes: number;
+  features: string[];
+  unfit?: string;
 }
 
 export interface NativeConnectOptions {

@@ -158,3 +158,8 @@ function editDistance(a: string, b: string): number {
   }
   return above[b.length]!;
 }
+
+/** `1 dimension`, `3 dimensions`. */
+export function dimensions(count: number): string {
+  return `${count} dimension${count === 1 ? '' : 's'}`;
+}

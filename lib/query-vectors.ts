@@ -4,7 +4,7 @@
  * @module
  */
 import { QuiverError } from './errors.js';
-import { describe, invalid } from './options.js';
+import { describe, dimensions, invalid } from './options.js';
 
 /** A query vector: numbers, or a promise of them. */
 export type IntoVector = VectorLike | Promise<VectorLike>;
@@ -91,7 +91,7 @@ export function joinVectors(vectors: readonly Float64Array[]): Float64Array {
     if (vector.length !== size) {
       throw new QuiverError(
         'DIMENSION_MISMATCH',
-        `query vector ${i} has ${vector.length} dimensions, but query vector 0 has ${size}`,
+        `query vector ${i} has ${dimensions(vector.length)}, but query vector 0 has ${size}`,
       );
     }
     joined.set(vector, i * size);

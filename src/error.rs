@@ -213,6 +213,18 @@ pub enum Error {
         reason: String,
     },
 
+    /// A GPU stopped working in the middle of a build.
+    #[error(
+        "the GPU '{adapter}' failed: {reason}; nothing was changed; pass accelerator: \"auto\" to go on with \
+         the CPU in such a case, or \"cpu\""
+    )]
+    GpuFailed {
+        /// The adapter's name.
+        adapter: String,
+        /// What happened.
+        reason: String,
+    },
+
     /// A fault in quiverdb itself.
     #[error("internal error: {reason}; please report this with the steps that led here")]
     Internal {
@@ -247,6 +259,7 @@ impl Error {
             Self::Cancelled { .. } => "CANCELLED",
             Self::Timeout { .. } => "TIMEOUT",
             Self::GpuUnavailable { .. } => "GPU_UNAVAILABLE",
+            Self::GpuFailed { .. } => "GPU_FAILED",
             Self::Internal { .. } => "INTERNAL",
         }
     }

@@ -4,6 +4,7 @@ pub mod connection;
 pub mod distance;
 pub mod error;
 pub mod filter;
+pub mod gpu;
 pub mod index;
 pub mod kmeans;
 #[cfg(feature = "node")]

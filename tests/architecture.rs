@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 
 /// Every room, and the rooms it may import.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("node", &["connection", "table", "query", "index", "filter", "distance", "progress", "error"]),
+    ("node", &["connection", "table", "query", "index", "gpu", "filter", "distance", "progress", "error"]),
     ("connection", &["table", "storage", "error"]),
     ("table", &["query", "index", "filter", "storage", "distance", "progress", "error"]),
     ("query", &["index", "filter", "storage", "distance", "progress", "error"]),
-    ("index", &["kmeans", "distance", "storage", "progress", "error"]),
+    ("index", &["kmeans", "gpu", "distance", "storage", "progress", "error"]),
     ("filter", &["error"]),
     ("storage", &["progress", "error"]),
-    ("kmeans", &["distance", "progress", "error"]),
+    ("kmeans", &["gpu", "distance", "progress", "error"]),
+    ("gpu", &["error"]),
     ("distance", &[]),
     ("progress", &["error"]),
     ("error", &[]),
@@ -40,6 +41,8 @@ const UNSAFE_FILES: &[&str] = &[
     // The memory map, and the decoding of Arrow data in it without a second pass over the bytes.
     "storage/map.rs",
     "storage/segment/file.rs",
+    // What wgpu asks to be promised.
+    "gpu/trusted.rs",
     // The trait by which napi asks for values that it has no name for.
     "node/to_js.rs",
 ];
@@ -86,6 +89,12 @@ fn the_arrows_have_no_cycle() {
 fn only_the_bindings_mention_napi() {
     let faults = lines_with("napi", |file| file.room() != Some(BINDINGS));
     assert!(faults.is_empty(), "napi outside src/{BINDINGS}:\n{faults}");
+}
+
+#[test]
+fn only_the_gpu_room_mentions_wgpu() {
+    let faults = lines_with("wgpu", |file| file.room() != Some("gpu"));
+    assert!(faults.is_empty(), "wgpu outside src/gpu:\n{faults}");
 }
 
 #[test]

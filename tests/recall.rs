@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::{FixedSizeListArray, Float32Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use quiverdb::distance::{Metric, Query};
+use quiverdb::gpu::{Accelerator, Session};
 use quiverdb::index::{
     Candidate, IndexConfig, IvfPqConfig, Probe, Range, TopK, VectorColumn, VectorIndex, build, flat,
 };
@@ -111,4 +112,47 @@ fn twenty_of_256_partitions_and_100_reranked_rows_find_99_of_100_neighbours() {
     }
     let recall = found as f64 / (QUERIES * K) as f64;
     assert!(recall >= 0.99, "recall@{K} is {recall}");
+}
+
+/// The share of true neighbours that an index of `column` finds, built with `accelerator`.
+fn recall(folder: &Path, column: &VectorColumn, accelerator: Accelerator) -> f64 {
+    let config = IvfPqConfig {
+        partitions: Some(64),
+        sub_vectors: Some(49),
+        sample_rate: 64,
+        accelerator,
+        ..IvfPqConfig::default()
+    };
+    let index = index(folder, column, config);
+    let probe = Probe { candidates: 20, probes_min: 4, probes_max: Some(4), rows: None };
+    let mut found = 0;
+    for image in images("t10k-images-idx3-ubyte.gz").chunks_exact(DIM).take(QUERIES) {
+        let vector: Vec<f64> = image.iter().map(|&pixel| f64::from(pixel)).collect();
+        let query = Query::new(Metric::L2, &vector);
+        let nearest =
+            flat::search(column, &query, K, Range::default(), 0..u64::MAX, None, &Progress::none()).unwrap();
+        let near = reranked(column, &index, &query, &probe);
+        found += nearest.iter().filter(|candidate| near.contains(candidate)).count();
+    }
+    found as f64 / (QUERIES * K) as f64
+}
+
+#[test]
+fn an_index_built_on_a_gpu_finds_as_many_neighbours_as_one_built_on_the_cpu() {
+    if let Err(error) = Session::open(&Accelerator::Gpu) {
+        let required = std::env::var_os("QUIVERDB_REQUIRE_GPU").is_some_and(|value| value == "1");
+        assert!(!required, "QUIVERDB_REQUIRE_GPU is 1, but {error}");
+        eprintln!("not run: {error}");
+        return;
+    }
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let pixels = images("train-images-idx3-ubyte.gz");
+    let recalls =
+        [Accelerator::Cpu, Accelerator::Gpu].into_iter().zip(&folders).map(|(accelerator, folder)| {
+            // A fifth of the images: a software renderer takes its time.
+            let version = table(folder.path(), &pixels[..12_000 * DIM]);
+            recall(folder.path(), &VectorColumn::open(&version, "vector").unwrap(), accelerator)
+        });
+    let recalls: Vec<f64> = recalls.collect();
+    assert!(recalls[0] > 0.8 && (recalls[0] - recalls[1]).abs() <= 0.005, "cpu, gpu: {recalls:?}");
 }

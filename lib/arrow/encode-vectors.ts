@@ -5,6 +5,7 @@
  * @module
  */
 import { BufferType, Data, type DataType } from 'apache-arrow';
+import { dimensions } from '../options.js';
 import { arrayLike, isNull, type Place, unfit, type Values, wrongKind } from './column.js';
 import { type NumberKind, numberKind, toHalves, toNumber } from './numbers.js';
 
@@ -39,7 +40,7 @@ function open(vector: unknown, at: Place, index: number, size: number): ArrayLik
   }
   const { length } = array;
   if (length !== size) {
-    throw unfit(at, index, `the vector has ${length} dimensions, but the column stores ${size}`);
+    throw unfit(at, index, `the vector has ${dimensions(length)}, but the column stores ${size}`);
   }
   return array;
 }

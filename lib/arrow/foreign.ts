@@ -12,6 +12,7 @@ import {
   RecordBatch,
   type Schema,
   Table,
+  Type,
   Vector,
 } from 'apache-arrow';
 import { isOwn, toSchema, toType } from './schema.js';
@@ -68,11 +69,22 @@ function toData(foreign: any): Data {
     foreign.nullCount,
     {
       [BufferType.OFFSET]: foreign.valueOffsets,
-      [BufferType.DATA]: foreign.values,
+      [BufferType.DATA]: toValues(foreign.values, type),
       [BufferType.VALIDITY]: foreign.nullBitmap,
       [BufferType.TYPE]: foreign.typeIds,
     } as any,
-    foreign.children.map(toData),
+    // Lists without rows may lack their child.
+    foreign.children.map((child: any) => child && toData(child)),
     foreign.dictionary && new Vector(foreign.dictionary.data.map(toData)),
   );
+}
+
+/** apache-arrow 15 has dates and times of 64 bits as two halves; later versions have them as one number. */
+function toValues(values: any, type: DataType): any {
+  if (!values || (type.typeId !== Type.Date && type.typeId !== Type.Timestamp)) return values;
+  const Values = type.ArrayType;
+  if (values instanceof Values) return values;
+  // Numbers of eight bytes cannot be viewed at every address.
+  const { buffer, byteOffset, byteLength } = values.byteOffset % 8 === 0 ? values : values.slice();
+  return new Values(buffer, byteOffset, byteLength / Values.BYTES_PER_ELEMENT);
 }

@@ -18,6 +18,7 @@ import { QuiverError } from '../errors.js';
 import { checkOptions, flag, invalid } from '../options.js';
 import { encodeRows } from './encode.js';
 import { type InferOptions, inferSchema } from './infer.js';
+import { padded } from './pad.js';
 import { type SchemaLike, type TypeLike, toSchema, toType } from './schema.js';
 
 /** Options of {@link makeArrowTable}. */
@@ -108,7 +109,11 @@ export function tableOfRows(rows: readonly unknown[], schema: Schema, firstRow: 
 
 /** A table as an Arrow IPC stream. */
 export function toIpc(table: Table): Uint8Array {
-  return tableToIPC(table, 'stream');
+  const batches = table.batches.map((batch) => {
+    const data = padded(batch.data);
+    return data === batch.data ? batch : new RecordBatch(table.schema, data as any);
+  });
+  return tableToIPC(new Table(table.schema, batches), 'stream');
 }
 
 /** A schema as an Arrow IPC stream without rows. */

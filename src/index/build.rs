@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{IndexConfig, VectorColumn, ivf_flat, ivf_pq};
 use crate::distance::Metric;
 use crate::error::{Error, IoContext, Result};
+use crate::gpu::Session;
 use crate::progress::Progress;
 use crate::storage::{FileEntry, NewFiles, files};
 
@@ -31,9 +32,20 @@ pub struct Built {
 /// Memory is bounded by the training sample, whatever the number of rows.
 ///
 /// # Errors
-/// If a setting does not fit the column, if there are too few rows, if the disk refuses, or if `progress`
-/// says to stop. Then the folder is gone again.
+/// If a setting does not fit the column, if there are too few rows, if the disk refuses, if the accelerator is
+/// not there or fails, or if `progress` says to stop. Then the folder is gone again.
 pub fn build(
+    config: &IndexConfig,
+    column: &VectorColumn,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Built> {
+    build_with(&Session::open(config.accelerator())?, config, column, folder, progress)
+}
+
+/// [`build`], with what `session` has to compute with.
+pub(super) fn build_with(
+    session: &Session,
     config: &IndexConfig,
     column: &VectorColumn,
     folder: &Path,
@@ -46,8 +58,8 @@ pub fn build(
     fs::create_dir(folder).at("create", folder)?;
     let new_files = NewFiles::one(folder);
     let built = match config {
-        IndexConfig::IvfPq(config) => ivf_pq::build(config, column, folder, progress)?,
-        IndexConfig::IvfFlat(config) => ivf_flat::build(config, column, folder, progress)?,
+        IndexConfig::IvfPq(config) => ivf_pq::build(config, column, folder, session, progress)?,
+        IndexConfig::IvfFlat(config) => ivf_flat::build(config, column, folder, session, progress)?,
     };
     // The names of the file, of its folder, and of the folder of indexes.
     for folder in folder.ancestors().take(3).filter(|folder| !folder.as_os_str().is_empty()) {

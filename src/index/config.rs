@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::distance::Metric;
 use crate::error::{Error, Result};
+use crate::gpu::Accelerator;
 
 /// The seed of an index for which none was given: the same rows give the same index.
 pub const SEED_DEFAULT: u64 = 0x5EED;
@@ -43,6 +44,8 @@ pub struct IvfPqConfig {
     pub sample_rate: u32,
     /// Where randomness starts. Default: [`SEED_DEFAULT`].
     pub seed: u64,
+    /// What computes. Default: the CPU.
+    pub accelerator: Accelerator,
 }
 
 impl Default for IvfPqConfig {
@@ -55,6 +58,7 @@ impl Default for IvfPqConfig {
             iterations_max: ITERATIONS_MAX_DEFAULT,
             sample_rate: SAMPLE_RATE_DEFAULT,
             seed: SEED_DEFAULT,
+            accelerator: Accelerator::Cpu,
         }
     }
 }
@@ -72,6 +76,8 @@ pub struct IvfFlatConfig {
     pub sample_rate: u32,
     /// Where randomness starts. Default: [`SEED_DEFAULT`].
     pub seed: u64,
+    /// What computes. Default: the CPU.
+    pub accelerator: Accelerator,
 }
 
 impl Default for IvfFlatConfig {
@@ -82,6 +88,7 @@ impl Default for IvfFlatConfig {
             iterations_max: ITERATIONS_MAX_DEFAULT,
             sample_rate: SAMPLE_RATE_DEFAULT,
             seed: SEED_DEFAULT,
+            accelerator: Accelerator::Cpu,
         }
     }
 }
@@ -92,6 +99,14 @@ impl IndexConfig {
         match self {
             Self::IvfPq(_) => "IVF_PQ",
             Self::IvfFlat(_) => "IVF_FLAT",
+        }
+    }
+
+    /// What computes.
+    pub fn accelerator(&self) -> &Accelerator {
+        match self {
+            Self::IvfPq(config) => &config.accelerator,
+            Self::IvfFlat(config) => &config.accelerator,
         }
     }
 
@@ -135,6 +150,7 @@ impl IvfPqConfig {
             "maxIterations": self.iterations_max,
             "sampleRate": self.sample_rate,
             "seed": self.seed,
+            "accelerator": self.accelerator.to_string(),
         })
     }
 }
@@ -154,6 +170,7 @@ impl IvfFlatConfig {
             "maxIterations": self.iterations_max,
             "sampleRate": self.sample_rate,
             "seed": self.seed,
+            "accelerator": self.accelerator.to_string(),
         })
     }
 }

@@ -43,10 +43,7 @@ impl Centroids {
         }
         let scale = scale_to_one(largest(&moved));
         let biases: Vec<f32> = moved.chunks_exact(dim).map(|row| bias(row, &mean, scale)).collect();
-        // Values too small to be normal numbers change no label, but on some CPUs cost a hundred
-        // cycles each.
-        let flush = |value: f32| if value.abs() < f32::MIN_POSITIVE { 0.0 } else { value };
-        moved.iter_mut().for_each(|value| *value = flush(*value * scale));
+        moved.iter_mut().for_each(|value| *value = scaled(*value, scale));
         let strips = Strips::new(&moved, &biases, dim);
         Self { values, dim, mean, scale, strips }
     }
@@ -116,6 +113,14 @@ impl Centroids {
         (kernel::fastest().products)(&self.strips, point, base, 1.0 / self.scale, out);
     }
 
+    /// What rows are compared with: the moved and scaled values, `len` x `dim`, and the biases.
+    #[cfg(feature = "gpu")]
+    pub(super) fn comparands(&self) -> (Vec<f32>, &[f32]) {
+        let moved = |(value, mean): (&f32, &f32)| scaled(value - mean, self.scale);
+        let rows = self.values.chunks_exact(self.dim);
+        (rows.flat_map(|row| row.iter().zip(&self.mean).map(moved)).collect(), self.strips.biases(self.len()))
+    }
+
     /// How many rows make a task.
     pub(super) fn task_rows(&self) -> usize {
         let rows = TASK_WORK / (self.len() * self.dim);
@@ -137,6 +142,12 @@ fn mean(values: &[f32], dim: usize) -> Vec<f32> {
 fn bias(moved: &[f32], mean: &[f32], scale: f32) -> f32 {
     let pairs = moved.iter().zip(mean).map(|(d, m)| (f64::from(*d), f64::from(*m)));
     (pairs.map(|(d, m)| d * (d / 2.0 + m)).sum::<f64>() * f64::from(scale)) as f32
+}
+
+fn scaled(value: f32, scale: f32) -> f32 {
+    // Values too small to be normal numbers change no label, but on some CPUs cost a hundred cycles each.
+    let scaled = value * scale;
+    if scaled.abs() < f32::MIN_POSITIVE { 0.0 } else { scaled }
 }
 
 /// The largest magnitude of `values`.

@@ -28,6 +28,25 @@ impl Clusters {
         Self { rows, starts }
     }
 
+    /// Rows that are sorted already: those of a label are `rows[starts[label]..starts[label + 1]]`.
+    #[cfg(feature = "gpu")]
+    pub(super) fn sorted(rows: Vec<u32>, starts: &[u32]) -> Self {
+        Self { rows, starts: starts.iter().map(|start| *start as usize).collect() }
+    }
+
+    /// The clusters of consecutive stretches of rows, each with the number of its first row.
+    #[cfg(feature = "gpu")]
+    pub(super) fn joined(parts: &[(usize, &Self)]) -> Self {
+        let mut joined = Self { rows: Vec::new(), starts: vec![0] };
+        for label in 0..parts.first().map_or(0, |(_, part)| part.len()) {
+            for (first_row, part) in parts {
+                joined.rows.extend(part.rows(label).iter().map(|row| *first_row as u32 + row));
+            }
+            joined.starts.push(joined.rows.len());
+        }
+        joined
+    }
+
     /// How many labels there are, used or not.
     pub(super) fn len(&self) -> usize {
         self.starts.len() - 1

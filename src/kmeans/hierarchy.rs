@@ -4,7 +4,7 @@
 //! move rows across the coarse borders.
 
 use super::clusters::Clusters;
-use super::lloyd::{Counted, Lloyd};
+use super::lloyd::Lloyd;
 use super::{Centroids, Options};
 use crate::error::Result;
 
@@ -22,8 +22,7 @@ pub(super) fn train(mut lloyd: Lloyd<'_>, options: &Options) -> Result<Centroids
     lloyd.meter.expect(coarse_work + lloyd.work(coarse_len, 1) + fine_work + global_work);
 
     let coarse = lloyd.train(coarse_len, options.iterations_max)?;
-    let mut labels = vec![0; lloyd.rows()];
-    lloyd.label(lloyd.points, &coarse, &mut labels, Counted::Yes)?;
+    let labels = lloyd.labels(&coarse)?;
     let clusters = Clusters::new(&labels, coarse.len());
 
     let fine_done = lloyd.meter.done() + fine_work;

@@ -9,10 +9,11 @@ use super::meter::Meter;
 use super::update::Update;
 use super::{Centroids, Options, Threads};
 use crate::error::Result;
+use crate::gpu::Session;
 
 /// Multiply-adds that a thread does between two calls of the meter: 2.5 ms on a fast core, 25 ms on
 /// a slow one that shares its time.
-const WORK_PER_CALL: usize = 256 << 20;
+pub(super) const WORK_PER_CALL: usize = 256 << 20;
 
 /// The most passes that count as work to come.
 const ITERATIONS_COUNTED: usize = 1000;
@@ -40,6 +41,36 @@ pub(super) struct Lloyd<'a> {
     /// Brings the values to about 1, so that their squares neither overflow nor vanish.
     pub(super) scale: f32,
     tolerance: f64,
+    /// A GPU for the passes over all rows, perhaps.
+    #[cfg(feature = "gpu")]
+    pub(super) session: Option<&'a Session>,
+    /// The rows in the memory of that GPU, once they are there.
+    #[cfg(feature = "gpu")]
+    pub(super) resident: Option<super::gpu::Rows<'a>>,
+}
+
+/// Decides when further passes are not worth their time.
+pub(super) struct Convergence {
+    tolerance: f64,
+    best: f64,
+    stalled: u32,
+}
+
+impl Convergence {
+    pub(super) fn new(tolerance: f64) -> Self {
+        Self { tolerance, best: f64::INFINITY, stalled: 0 }
+    }
+
+    /// Whether the pass that found this loss, and filled so many empty clusters, was the last one needed.
+    pub(super) fn ends(&mut self, loss: f64, filled: usize) -> bool {
+        // Not `loss > ...`: a loss that is not a number must end the loop too.
+        let improves = self.best - loss > self.tolerance * self.best || self.best == f64::INFINITY;
+        self.stalled = if improves { 0 } else { self.stalled + 1 };
+        self.best = self.best.min(loss);
+        // New places for empty clusters may need a pass to pay off. Where rows are nearly alike they never do,
+        // and never end.
+        loss == 0.0 || self.stalled > if filled > 0 { STALLED_MAX } else { 0 }
+    }
 }
 
 /// Whether labelling rows is part of what the meter expects, or comes on top.
@@ -68,7 +99,29 @@ impl<'a> Lloyd<'a> {
         meter: Meter<'a>,
     ) -> Self {
         let rng = StdRng::seed_from_u64(options.seed);
-        Self { threads, points, dim, meter, rng, scale: scale_of(points, dim), tolerance: options.tolerance }
+        Self {
+            threads,
+            points,
+            dim,
+            meter,
+            rng,
+            scale: scale_of(points, dim),
+            tolerance: options.tolerance,
+            #[cfg(feature = "gpu")]
+            session: None,
+            #[cfg(feature = "gpu")]
+            resident: None,
+        }
+    }
+
+    /// Makes the passes over all rows on the session's GPU, if it has one.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_mut, unused_variables, reason = "there is no GPU"))]
+    pub(super) fn with(mut self, session: Option<&'a Session>) -> Self {
+        #[cfg(feature = "gpu")]
+        {
+            self.session = session;
+        }
+        self
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -142,6 +195,10 @@ impl<'a> Lloyd<'a> {
             rng: StdRng::seed_from_u64(self.rng.random()),
             scale: self.scale,
             tolerance: self.tolerance,
+            #[cfg(feature = "gpu")]
+            session: self.session,
+            #[cfg(feature = "gpu")]
+            resident: None,
         };
         work(&mut part)
     }
@@ -150,27 +207,43 @@ impl<'a> Lloyd<'a> {
     pub(super) fn refine(&mut self, values: Vec<f32>, iterations_max: usize) -> Result<Centroids> {
         let mut centroids = Centroids::new(values, self.dim);
         let finished = self.meter.done() + self.work(centroids.len(), iterations_max);
-        let mut labels = vec![0; self.rows()];
-        let (mut best, mut stalled) = (f64::INFINITY, 0);
+        let mut labels = Vec::new();
+        let mut convergence = Convergence::new(self.tolerance);
         for _ in 0..iterations_max {
-            self.label(self.points, &centroids, &mut labels, Counted::Yes)?;
-            let clusters = Clusters::new(&labels, centroids.len());
-            let mut update = self.update(&centroids, &clusters)?;
+            let (clusters, mut update) = self.pass(&centroids, &mut labels)?;
             let filled = self.fill_empty(&mut update, &clusters)?;
             let loss = update.loss();
             centroids = Centroids::new(update.values, self.dim);
-            // Not `loss > ...`: a loss that is not a number must end the loop too.
-            let improves = best - loss > self.tolerance * best || best == f64::INFINITY;
-            stalled = if improves { 0 } else { stalled + 1 };
-            // New places for empty clusters may need a pass to pay off. Where rows are nearly alike they
-            // never do, and never end.
-            if loss == 0.0 || stalled > if filled > 0 { STALLED_MAX } else { 0 } {
+            if convergence.ends(loss, filled) {
                 break;
             }
-            best = best.min(loss);
         }
         self.meter.advance_to(finished)?;
         Ok(centroids)
+    }
+
+    /// Labels all rows, and moves each centroid to the mean of those that got its label.
+    fn pass(&mut self, centroids: &Centroids, labels: &mut Vec<u32>) -> Result<(Clusters, Update)> {
+        #[cfg(feature = "gpu")]
+        if let Some(passed) = self.pass_on_gpu(centroids)? {
+            return Ok(passed);
+        }
+        labels.resize(self.rows(), 0);
+        self.label(self.points, centroids, labels, Counted::Yes)?;
+        let clusters = Clusters::new(labels, centroids.len());
+        let update = self.update(centroids, &clusters)?;
+        Ok((clusters, update))
+    }
+
+    /// The label of every row.
+    pub(super) fn labels(&mut self, centroids: &Centroids) -> Result<Vec<u32>> {
+        #[cfg(feature = "gpu")]
+        if let Some(labels) = self.labels_on_gpu(centroids)? {
+            return Ok(labels);
+        }
+        let mut labels = vec![0; self.rows()];
+        self.label(self.points, centroids, &mut labels, Counted::Yes)?;
+        Ok(labels)
     }
 
     /// [`Centroids::nearest`], with calls of the meter in between.

@@ -6,6 +6,8 @@
 
 mod centroids;
 mod clusters;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 mod hierarchy;
 mod kernel;
 mod lloyd;
@@ -18,6 +20,7 @@ mod update;
 pub use centroids::Centroids;
 
 use crate::error::{Error, Result};
+use crate::gpu::Session;
 use lloyd::Lloyd;
 use meter::Meter;
 
@@ -78,12 +81,24 @@ pub fn train(
     options: &Options,
     on_iteration: &mut dyn FnMut(u64, u64) -> Result<()>,
 ) -> Result<Centroids> {
-    train_on(Threads::Pool, points, dim, options, on_iteration)
+    train_with(Threads::Pool, None, points, dim, options, on_iteration)
 }
 
 /// [`train`], on the threads of choice.
 pub(crate) fn train_on(
     threads: Threads,
+    points: &[f32],
+    dim: usize,
+    options: &Options,
+    on_iteration: &mut dyn FnMut(u64, u64) -> Result<()>,
+) -> Result<Centroids> {
+    train_with(threads, None, points, dim, options, on_iteration)
+}
+
+/// [`train_on`], with the passes over all rows on the GPU of `session` if it has one.
+pub(crate) fn train_with(
+    threads: Threads,
+    session: Option<&Session>,
     points: &[f32],
     dim: usize,
     options: &Options,
@@ -96,10 +111,63 @@ pub(crate) fn train_on(
             reason: "k-means needs at least one row, but there is none".into(),
         });
     }
-    let mut lloyd = Lloyd::new(threads, points, dim, options, Meter::new(on_iteration));
+    let mut lloyd = Lloyd::new(threads, points, dim, options, Meter::new(on_iteration)).with(session);
     if options.centroids > FLAT_CENTROIDS_MAX && points.len() / dim > options.centroids {
         return hierarchy::train(lloyd, options);
     }
     lloyd.meter.expect(lloyd.train_work(options.centroids, options.iterations_max));
     lloyd.train(options.centroids, options.iterations_max)
+}
+
+/// Labels each row of `points` as [`Centroids::nearest`] does, on the GPU of `session` if it has one. From
+/// time to time it asks `check` whether to go on.
+pub(crate) fn nearest_with(
+    session: &Session,
+    centroids: &Centroids,
+    points: &[f32],
+    labels: &mut [u32],
+    check: &dyn Fn() -> Result<()>,
+) -> Result<()> {
+    #[cfg(feature = "gpu")]
+    if gpu::nearest_with(session, centroids, points, labels, check)? {
+        return Ok(());
+    }
+    #[cfg(not(feature = "gpu"))]
+    let _ = session;
+    let work_per_row = centroids.len() * centroids.dim();
+    let rows = (rayon::current_num_threads() * lloyd::WORK_PER_CALL / work_per_row).max(64);
+    for (labels, points) in labels.chunks_mut(rows).zip(points.chunks(rows * centroids.dim())) {
+        check()?;
+        centroids.nearest(points, labels);
+    }
+    Ok(())
+}
+
+/// Trains centroids of each of `books` sub-vectors on the GPU of `session`, sub-vector `i` with the seed
+/// `options.seed + i`; `None` if it has none, or none any more, or cannot do so many at once.
+#[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "there is no GPU"))]
+pub(crate) fn train_books(
+    session: &Session,
+    points: &[f32],
+    dim: usize,
+    books: usize,
+    options: &Options,
+    on_step: &(dyn Fn(u64, u64) -> Result<()> + Sync),
+) -> Result<Option<Vec<Centroids>>> {
+    #[cfg(feature = "gpu")]
+    if let Some(gpu) = session.gpu().filter(|gpu| !points.is_empty() && books <= gpu.limits().groups as usize)
+    {
+        return match gpu::train_books(gpu, points, dim, books, options, on_step) {
+            Ok(trained) => Ok(Some(trained)),
+            Err(error) => session.fall_back(error).map(|()| None),
+        };
+    }
+    Ok(None)
+}
+
+/// Copies `width` columns from `first` on, so that k-means reads them one after the other.
+pub(crate) fn columns(points: &[f32], dim: usize, first: usize, width: usize) -> Vec<f32> {
+    let mut columns = Vec::with_capacity(points.len() / dim * width);
+    points.chunks_exact(dim).for_each(|row| columns.extend_from_slice(&row[first..first + width]));
+    columns
 }

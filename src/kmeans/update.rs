@@ -11,7 +11,7 @@ use super::{Centroids, Threads};
 use crate::error::Result;
 
 /// Rows of one cluster that are summed in f32. Fixed, so that threads do not change the sums.
-const PIECE_ROWS: usize = 1024;
+pub(super) const PIECE_ROWS: usize = 1024;
 
 /// Values that a thread sums between two calls of the meter: some milliseconds.
 const VALUES_PER_CALL: usize = 4 << 20;
@@ -77,7 +77,7 @@ impl Update {
     }
 
     /// Adds the mean difference, totals by divisor, to a centroid, and clears the totals for the next.
-    fn move_centroid(&mut self, label: usize, totals: &mut [f64], divisor: f64) {
+    pub(super) fn move_centroid(&mut self, label: usize, totals: &mut [f64], divisor: f64) {
         let centroid = &mut self.values[label * totals.len()..][..totals.len()];
         for (value, total) in centroid.iter_mut().zip(totals) {
             *value = (f64::from(*value) + *total / divisor) as f32;

@@ -5,6 +5,7 @@ use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 
 use crate::error::{Error, Result};
+use crate::gpu::Accelerator;
 use crate::index::{IndexConfig, IvfFlatConfig, IvfPqConfig};
 use crate::node::request::parse_metric;
 use crate::progress::{CancelFlag, Progress};
@@ -42,7 +43,6 @@ pub struct NativeIndexOptions {
 
 impl NativeIndexOptions {
     pub(crate) fn into_options(self) -> Result<IndexOptions> {
-        check_accelerator(self.accelerator.as_deref())?;
         Ok(IndexOptions { config: self.config()?, name: self.name, replace: self.replace.unwrap_or(true) })
     }
 
@@ -53,6 +53,7 @@ impl NativeIndexOptions {
         let iterations_max = self.max_iterations.unwrap_or(defaults.iterations_max);
         let sample_rate = self.sample_rate.unwrap_or(defaults.sample_rate);
         let partitions = self.num_partitions;
+        let accelerator = Accelerator::parse(self.accelerator.as_deref().unwrap_or("cpu"));
         match self.kind.as_deref() {
             None | Some("IVF_PQ") => {
                 let bits = self.num_bits.unwrap_or(u32::from(defaults.bits));
@@ -67,6 +68,7 @@ impl NativeIndexOptions {
                     iterations_max,
                     sample_rate,
                     seed,
+                    accelerator,
                 }))
             }
             Some("IVF_FLAT") => Ok(IndexConfig::IvfFlat(IvfFlatConfig {
@@ -75,21 +77,12 @@ impl NativeIndexOptions {
                 iterations_max,
                 sample_rate,
                 seed,
+                accelerator,
             })),
             Some(other) => {
                 Err(Error::invalid("the index type", format!("'{other}'"), "it must be IVF_PQ or IVF_FLAT"))
             }
         }
-    }
-}
-
-/// Training runs on the CPU so far; whoever insists on a GPU must not get something else.
-fn check_accelerator(accelerator: Option<&str>) -> Result<()> {
-    match accelerator {
-        None | Some("cpu" | "auto") => Ok(()),
-        Some(other) => Err(Error::GpuUnavailable {
-            reason: format!("\"{other}\" was asked for, but this release trains on the CPU only"),
-        }),
     }
 }
 

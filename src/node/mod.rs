@@ -1,6 +1,7 @@
 //! What JavaScript sees. Methods convert arguments, start a job, and convert its result; they decide
 //! nothing. `lib/` makes this pleasant to use.
 
+mod accelerators;
 mod condition;
 mod connection;
 mod index;

@@ -109,9 +109,9 @@ impl Plan {
 
     pub(crate) fn run_traced(&self, progress: &Progress, trace: Option<&Trace>) -> Result<Vec<RecordBatch>> {
         let started = Instant::now();
-        let batches = match &self.path {
-            Path::Scan if let Some(order) = &self.order => vec![self.scan_in_order(order, progress, trace)?],
-            Path::Scan => {
+        let batches = match (&self.path, &self.order) {
+            (Path::Scan, Some(order)) => vec![self.scan_in_order(order, progress, trace)?],
+            (Path::Scan, None) => {
                 let mut scan = self.scan();
                 let mut batches = Vec::new();
                 while let Some(batch) = scan.next(&self.projection, progress)? {
@@ -119,12 +119,12 @@ impl Plan {
                 }
                 batches
             }
-            Path::Take(row_ids) => {
+            (Path::Take(row_ids), _) => {
                 let row_ids = self.keep_matching(row_ids.clone(), |&row_id| row_id)?;
                 let row_ids = row_ids.into_iter().skip(self.offset).take(self.limit.unwrap_or(usize::MAX));
                 vec![self.take(row_ids.collect(), None, None)?]
             }
-            Path::Nearest { nearest, postfilter } => {
+            (Path::Nearest { nearest, postfilter }, _) => {
                 vec![self.find_nearest(nearest, *postfilter, progress, trace)?]
             }
         };

@@ -6,7 +6,9 @@ use super::train::{keep_usable, subtract};
 use super::{Partitioning, Space};
 use crate::distance::Vectors;
 use crate::error::Result;
+use crate::gpu::Session;
 use crate::index::VectorColumn;
+use crate::kmeans;
 use crate::progress::Progress;
 
 /// Multiplications and additions for one batch: tens of milliseconds of work, so that a build that is
@@ -32,38 +34,75 @@ pub(crate) struct Batch<'a> {
 /// Hands all rows with a usable vector to `each`, a batch at a time, in the order of the column.
 ///
 /// `flops_per_row` is what `each` computes for a row; batches are cut so that none takes long.
-pub(crate) fn for_each_batch(
-    column: &VectorColumn,
+pub(crate) fn for_each_batch<'a>(
+    column: &'a VectorColumn,
     space: &Space,
     partitioning: &Partitioning,
+    session: &Session,
     flops_per_row: usize,
     progress: &Progress,
-    mut each: impl FnMut(Batch<'_>) -> Result<()>,
+    mut each: impl FnMut(Batch<'a>) -> Result<()>,
 ) -> Result<()> {
-    let batch_rows = batch_rows(space.dim(), partitioning.centroids.len(), flops_per_row);
+    for_each_points(column, space, partitioning, session, flops_per_row, progress, |mut batch| {
+        label(partitioning, session, &mut batch, progress)?;
+        each(batch)
+    })
+}
+
+/// Finds the partitions of a batch's rows.
+pub(crate) fn label(
+    partitioning: &Partitioning,
+    session: &Session,
+    batch: &mut Batch<'_>,
+    progress: &Progress,
+) -> Result<()> {
+    batch.labels = vec![0; batch.rows.len()];
+    let check = || progress.check();
+    kmeans::nearest_with(session, &partitioning.centroids, &batch.points, &mut batch.labels, &check)
+}
+
+/// As [`for_each_batch`], without labels.
+pub(crate) fn for_each_points<'a>(
+    column: &'a VectorColumn,
+    space: &Space,
+    partitioning: &Partitioning,
+    session: &Session,
+    flops_per_row: usize,
+    progress: &Progress,
+    mut each: impl FnMut(Batch<'a>) -> Result<()>,
+) -> Result<()> {
+    let flops_per_row = 2 * space.dim() * partitioning.centroids.len() + flops_per_row;
     let mut done = 0;
     for chunk in column.chunks() {
-        for start in (0..chunk.rows()).step_by(batch_rows) {
-            progress.step("encode", done, column.row_count())?;
-            let rows = start..(start + batch_rows).min(chunk.rows());
+        let mut start = 0;
+        while start < chunk.rows() {
+            progress.step(session.stage("encode"), done, column.row_count())?;
+            let rows = start..(start + batch_rows(space.dim(), flops_per_row, session)).min(chunk.rows());
             let vectors = chunk.vectors().slice(rows.clone(), space.vector_dim);
-            let batch = assign(space, partitioning, vectors, chunk.first_row_id() + start as u64, |row| {
+            let batch = points(space, partitioning, vectors, chunk.first_row_id() + start as u64, |row| {
                 chunk.is_null(start + row)
             });
             done += rows.len() as u64;
+            start = rows.end;
             each(batch)?;
         }
     }
-    progress.step("encode", done, column.row_count())
+    progress.step(session.stage("encode"), done, column.row_count())
 }
 
-fn batch_rows(dim: usize, centroids: usize, flops_per_row: usize) -> usize {
-    let by_work = BATCH_FLOPS / (2 * dim * centroids + flops_per_row);
+fn batch_rows(dim: usize, flops_per_row: usize, session: &Session) -> usize {
+    #[cfg(feature = "gpu")]
+    if let Some(gpu) = session.gpu() {
+        return gpu.batch_rows(dim, flops_per_row);
+    }
+    #[cfg(not(feature = "gpu"))]
+    let _ = session;
+    let by_work = BATCH_FLOPS / flops_per_row;
     let by_memory = BATCH_BYTES / (dim * size_of::<f32>());
     by_work.min(by_memory).clamp(64, 1 << 16)
 }
 
-fn assign<'a>(
+fn points<'a>(
     space: &Space,
     partitioning: &Partitioning,
     vectors: Vectors<'a>,
@@ -81,7 +120,5 @@ fn assign<'a>(
     points.par_chunks_mut(dim).with_min_len(64).for_each(|point| subtract(point, &partitioning.mean));
     let rows: Vec<usize> = (0..count).filter(|&row| usable[row]).collect();
     let row_ids = rows.iter().map(|&row| first_row_id + row as u64).collect();
-    let mut labels = vec![0; rows.len()];
-    partitioning.centroids.nearest(&points, &mut labels);
-    Batch { vectors, rows, row_ids, points, labels }
+    Batch { vectors, rows, row_ids, points, labels: Vec::new() }
 }

@@ -15,7 +15,7 @@ mod sample;
 mod space;
 mod train;
 
-pub(crate) use assign::{Batch, for_each_batch};
+pub(crate) use assign::{Batch, for_each_batch, for_each_points, label};
 pub(crate) use file::{FileWriter, Header, IndexFile, Sections};
 pub(crate) use probe::{Ranked, Ranking, probe};
 pub(crate) use report::{Stopwatch, report};

@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
+use crate::gpu::Session;
+
 /// Takes the time of stages that follow each other.
 pub(crate) struct Stopwatch {
     last: Instant,
@@ -28,6 +30,7 @@ impl Stopwatch {
 pub(crate) fn report(
     settings: Value,
     stopwatch: Stopwatch,
+    session: &Session,
     rows_total: u64,
     sample_rows: usize,
     partition_rows: &[u64],
@@ -36,7 +39,8 @@ pub(crate) fn report(
     let empty = partition_rows.iter().filter(|&&rows| rows == 0).count();
     json!({
         "settings": settings,
-        "device": "cpu",
+        "device": session.device(),
+        "deviceFailure": session.failure(),
         "threads": rayon::current_num_threads(),
         "seconds": stopwatch.seconds,
         "sampleRows": sample_rows,
@@ -69,7 +73,9 @@ mod tests {
     #[test]
     fn many_empty_partitions_are_worth_a_word() {
         let warning = |rows: &[u64]| {
-            report(Value::Null, Stopwatch::start(), 10, 1, rows)["warning"].as_str().map(str::to_owned)
+            report(Value::Null, Stopwatch::start(), &Session::cpu(), 10, 1, rows)["warning"]
+                .as_str()
+                .map(str::to_owned)
         };
 
         assert_eq!(

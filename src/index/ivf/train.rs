@@ -5,6 +5,7 @@ use std::path::Path;
 use super::sample::{MEMORY_BYTES_MAX, Sample};
 use super::{Space, Stopwatch};
 use crate::error::{Error, Result};
+use crate::gpu::Session;
 use crate::index::VectorColumn;
 use crate::kmeans::{self, Centroids};
 use crate::progress::Progress;
@@ -43,6 +44,7 @@ pub(crate) fn train(
     space: &Space,
     options: &PartitionOptions,
     folder: &Path,
+    session: &Session,
     stopwatch: &mut Stopwatch,
     progress: &Progress,
 ) -> Result<(Partitioning, Sample)> {
@@ -62,9 +64,15 @@ pub(crate) fn train(
         tolerance: 1e-3,
         seed: options.seed,
     };
-    let centroids = kmeans::train(sample.points(), space.dim(), &kmeans_options, &mut |done, total| {
-        progress.step("train partitions", done, total)
-    })?;
+    let on_step = &mut |done, total| progress.step(session.stage("train partitions"), done, total);
+    let centroids = kmeans::train_with(
+        kmeans::Threads::Pool,
+        Some(session),
+        sample.points(),
+        space.dim(),
+        &kmeans_options,
+        on_step,
+    )?;
     let (mean, mut values) = (sample.mean().to_vec(), centroids.into_values());
     values.chunks_exact_mut(space.dim()).for_each(|centroid| subtract(centroid, &mean));
     stopwatch.lap("train partitions");

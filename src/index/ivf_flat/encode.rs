@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::distance::Vectors;
 use crate::error::Result;
+use crate::gpu::Session;
 use crate::index::VectorColumn;
 use crate::index::ivf::{Partitioning, Runs, SortedRuns, Space, for_each_batch};
 use crate::progress::Progress;
@@ -31,11 +32,12 @@ pub(super) fn encode(
     column: &VectorColumn,
     space: &Space,
     folder: &Path,
+    session: &Session,
     progress: &Progress,
 ) -> Result<SortedRuns> {
     let vector_bytes = column.dim() * column.element().bytes();
     let mut runs = Runs::new(folder, partitioning.centroids.len(), Record::bytes(vector_bytes));
-    for_each_batch(column, space, partitioning, 0, progress, |batch| {
+    for_each_batch(column, space, partitioning, session, 0, progress, |batch| {
         let vectors = bytes(batch.vectors);
         for ((&row, &row_id), &label) in batch.rows.iter().zip(&batch.row_ids).zip(&batch.labels) {
             runs.push(label, |record| {

@@ -14,6 +14,7 @@ use super::build::{Built, relative_path};
 use super::config::IvfFlatConfig;
 use super::ivf::{PartitionOptions, Space, Stopwatch, report, train};
 use crate::error::Result;
+use crate::gpu::Session;
 use crate::progress::Progress;
 
 pub(crate) use search::IvfFlat;
@@ -26,6 +27,7 @@ pub(crate) fn build(
     config: &IvfFlatConfig,
     column: &VectorColumn,
     folder: &Path,
+    session: &Session,
     progress: &Progress,
 ) -> Result<Built> {
     config.check()?;
@@ -39,10 +41,10 @@ pub(crate) fn build(
         sample_rows_min: 0,
         seed: config.seed,
     };
-    let (partitioning, sample) = train(column, &space, &options, folder, &mut stopwatch, progress)?;
+    let (partitioning, sample) = train(column, &space, &options, folder, session, &mut stopwatch, progress)?;
     let sample_rows = sample.rows();
     drop(sample);
-    let mut encoded = encode::encode(&partitioning, column, &space, folder, progress)?;
+    let mut encoded = encode::encode(&partitioning, column, &space, folder, session, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
     let name = relative_path(folder, FILE_NAME);
@@ -55,6 +57,13 @@ pub(crate) fn build(
         metric: config.metric,
         rows: rows.iter().sum(),
         files: vec![entry],
-        details: report(config.settings(rows.len()), stopwatch, column.row_count(), sample_rows, rows),
+        details: report(
+            config.settings(rows.len()),
+            stopwatch,
+            session,
+            column.row_count(),
+            sample_rows,
+            rows,
+        ),
     })
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::kmeans::{self, Centroids, Threads};
+use crate::gpu::Session;
+use crate::kmeans::{self, Centroids, Threads, columns};
 
 /// Rows that a thread encodes at a time; they stay in L2 while every sub-vector visits them.
 const ENCODE_ROWS: usize = 128;
@@ -47,17 +48,31 @@ impl Codebook {
         seed: u64,
         on_step: &(dyn Fn(u64, u64) -> Result<()> + Sync),
     ) -> Result<Self> {
+        Self::train_with(&Session::cpu(), residuals, dim, sub_vectors, bits, iterations_max, seed, on_step)
+    }
+
+    /// [`Codebook::train`], on the GPU of `session` if it has one.
+    #[expect(clippy::too_many_arguments, reason = "those of `train`, and where")]
+    pub(crate) fn train_with(
+        session: &Session,
+        residuals: &[f32],
+        dim: usize,
+        sub_vectors: usize,
+        bits: u8,
+        iterations_max: usize,
+        seed: u64,
+        on_step: &(dyn Fn(u64, u64) -> Result<()> + Sync),
+    ) -> Result<Self> {
         let width = width(dim, sub_vectors, bits);
         assert_eq!(residuals.len() % dim, 0, "residuals must be whole rows");
+        let options = kmeans::Options { centroids: 1 << bits, iterations_max, tolerance: TOLERANCE, seed };
+        if let Some(books) = kmeans::train_books(session, residuals, dim, sub_vectors, &options, on_step)? {
+            return Ok(Self::of_books(books, width, bits));
+        }
         let done = AtomicU64::new(0);
         let train = |sub_vector: usize, threads: Threads| {
             let points = columns(residuals, dim, sub_vector * width, width);
-            let options = kmeans::Options {
-                centroids: 1 << bits,
-                iterations_max,
-                tolerance: TOLERANCE,
-                seed: seed.wrapping_add(sub_vector as u64),
-            };
+            let options = kmeans::Options { seed: seed.wrapping_add(sub_vector as u64), ..options.clone() };
             let mut before = 0;
             kmeans::train_on(threads, &points, width, &options, &mut |now, total| {
                 let work = now - std::mem::replace(&mut before, now);
@@ -75,8 +90,12 @@ impl Codebook {
         for sub_vector in alone..sub_vectors {
             books.push(train(sub_vector, Threads::Pool)?);
         }
+        Ok(Self::of_books(books, width, bits))
+    }
+
+    fn of_books(books: Vec<Centroids>, width: usize, bits: u8) -> Self {
         let values = books.iter().flat_map(Centroids::values).copied().collect();
-        Ok(Self { values, width, bits, books })
+        Self { values, width, bits, books }
     }
 
     /// A codebook from its values, `sub_vectors` x 2^`bits` x (`dim` / `sub_vectors`).
@@ -94,6 +113,12 @@ impl Codebook {
     /// The values, `sub_vectors` x 2^`bits` x (`dim` / `sub_vectors`).
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// The codewords of each sub-vector.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn books(&self) -> &[Centroids] {
+        &self.books
     }
 
     /// Dimensions of the vectors.
@@ -169,13 +194,6 @@ fn width(dim: usize, sub_vectors: usize, bits: u8) -> usize {
     );
     assert!((1..=8).contains(&bits), "a code has 1 to 8 bits");
     dim / sub_vectors
-}
-
-/// Copies `width` columns from `first` on, so that k-means reads them one after the other.
-fn columns(points: &[f32], dim: usize, first: usize, width: usize) -> Vec<f32> {
-    let mut columns = Vec::with_capacity(points.len() / dim * width);
-    points.chunks_exact(dim).for_each(|row| columns.extend_from_slice(&row[first..first + width]));
-    columns
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 use super::estimate::RowTerms;
 use super::train::Trained;
 use crate::error::Result;
+use crate::gpu::Session;
 use crate::index::VectorColumn;
-use crate::index::ivf::{Batch, Runs, SortedRuns, Space, for_each_batch, subtract};
+use crate::index::ivf::{Batch, Runs, SortedRuns, Space, for_each_points, label, subtract};
 use crate::progress::Progress;
 
 /// A compressed row on its way to its partition: `row_id u64 | add f32 | scale f32 | codes`.
@@ -37,28 +38,128 @@ impl Record {
     }
 }
 
+/// What a batch of rows was compressed to.
+pub(super) struct Coded {
+    /// The partition of each row.
+    pub(super) labels: Vec<u32>,
+    /// Rows x sub-vectors.
+    pub(super) codes: Vec<u8>,
+    pub(super) terms: Vec<RowTerms>,
+}
+
 /// Compresses the column's rows and sorts them by partition.
 pub(super) fn encode(
     trained: &Trained,
     column: &VectorColumn,
     space: &Space,
     folder: &Path,
+    session: &Session,
     progress: &Progress,
 ) -> Result<SortedRuns> {
     let sub_vectors = trained.layout.sub_vectors;
     let partitions = trained.partitioning.centroids.len();
     let mut runs = Runs::new(folder, partitions, Record::bytes(sub_vectors));
-    // Where sub-vectors are short, comparing their distances is more work than computing them.
-    let flops_per_row = (2 * space.dim() + 4 * sub_vectors) * trained.layout.codewords();
-    for_each_batch(column, space, &trained.partitioning, flops_per_row, progress, |mut batch| {
-        let (codes, terms) = encode_batch(trained, space, &mut batch);
-        let rows = batch.row_ids.iter().zip(&batch.labels).zip(terms).zip(codes.chunks_exact(sub_vectors));
-        for (((&row_id, &label), terms), codes) in rows {
+    let mut push = |(batch, coded): (Batch<'_>, Coded)| {
+        let rows = batch.row_ids.iter().zip(coded.labels).zip(coded.terms);
+        for (((&row_id, label), terms), codes) in rows.zip(coded.codes.chunks_exact(sub_vectors)) {
             runs.push(label, |record| Record::write(record, row_id, terms, codes))?;
         }
         Ok(())
+    };
+    // Where sub-vectors are short, comparing their distances is more work than computing them.
+    let flops_per_row = (2 * space.dim() + 4 * sub_vectors) * trained.layout.codewords();
+    let mut encoder = Encoder::new(trained, space, session, progress)?;
+    let partitioning = &trained.partitioning;
+    for_each_points(column, space, partitioning, session, flops_per_row, progress, |batch| {
+        encoder.push(batch)?.into_iter().try_for_each(&mut push)
     })?;
+    encoder.finish()?.into_iter().try_for_each(&mut push)?;
     runs.finish()
+}
+
+/// Compresses batches: on the session's GPU as long as it works, else on the CPU.
+struct Encoder<'a> {
+    trained: &'a Trained,
+    space: &'a Space,
+    session: &'a Session,
+    progress: &'a Progress,
+    #[cfg(feature = "gpu")]
+    pipeline: Option<super::gpu::Pipeline<'a>>,
+}
+
+impl<'a> Encoder<'a> {
+    fn new(
+        trained: &'a Trained,
+        space: &'a Space,
+        session: &'a Session,
+        progress: &'a Progress,
+    ) -> Result<Self> {
+        Ok(Self {
+            trained,
+            space,
+            session,
+            progress,
+            #[cfg(feature = "gpu")]
+            pipeline: open_pipeline(trained, space, session)?,
+        })
+    }
+
+    /// Takes a batch, and returns those that are done: in order, but perhaps not this one yet.
+    fn push(&mut self, batch: Batch<'a>) -> Result<Vec<(Batch<'a>, Coded)>> {
+        #[cfg(feature = "gpu")]
+        if let Some(pipeline) = &mut self.pipeline {
+            return match pipeline.push(batch, self.progress) {
+                Ok(done) => Ok(done.into_iter().collect()),
+                Err(undone) => self.fall_back(undone),
+            };
+        }
+        Ok(vec![self.encode(batch)?])
+    }
+
+    /// The batches that are not done yet.
+    fn finish(&mut self) -> Result<Vec<(Batch<'a>, Coded)>> {
+        let mut all = Vec::new();
+        #[cfg(feature = "gpu")]
+        while let Some(pipeline) = &mut self.pipeline {
+            match pipeline.pop(self.progress) {
+                Ok(Some(done)) => all.push(done),
+                Ok(None) => break,
+                Err(undone) => all.extend(self.fall_back(undone)?),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Does on the CPU what the GPU has left undone.
+    #[cfg(feature = "gpu")]
+    fn fall_back(&mut self, undone: super::gpu::Undone<'a>) -> Result<Vec<(Batch<'a>, Coded)>> {
+        self.session.fall_back(undone.error)?;
+        self.pipeline = None;
+        undone.batches.into_iter().map(|batch| self.encode(batch)).collect()
+    }
+
+    /// Compresses a batch, whose points become residuals.
+    fn encode(&self, mut batch: Batch<'a>) -> Result<(Batch<'a>, Coded)> {
+        let trained = self.trained;
+        label(&trained.partitioning, self.session, &mut batch, self.progress)?;
+        let (codes, terms) = encode_batch(trained, self.space, &mut batch);
+        let labels = std::mem::take(&mut batch.labels);
+        Ok((batch, Coded { labels, codes, terms }))
+    }
+}
+
+/// The session's GPU, ready for batches, if it has one.
+#[cfg(feature = "gpu")]
+fn open_pipeline<'a>(
+    trained: &'a Trained,
+    space: &'a Space,
+    session: &'a Session,
+) -> Result<Option<super::gpu::Pipeline<'a>>> {
+    let Some(gpu) = session.gpu() else { return Ok(None) };
+    match super::gpu::Pipeline::open(gpu, trained, space) {
+        Ok(pipeline) => Ok(pipeline),
+        Err(error) => session.fall_back(error).map(|()| None),
+    }
 }
 
 /// Codes and terms of a batch, whose points become residuals.

@@ -52,7 +52,7 @@ impl RowTerms {
         centroid: &[f32],
         mean: &[f32],
     ) -> Self {
-        let scale = scale(residual, decoded);
+        let scale = scale(dot(residual, decoded), norm_squared(decoded));
         let cross = scale * dot(centroid, decoded);
         let add = match metric {
             Metric::Dot | Metric::Cosine => cross - dot(centroid, residual) - dot(mean, residual),
@@ -60,11 +60,35 @@ impl RowTerms {
         };
         Self { add, scale }
     }
+
+    /// [`RowTerms::new`], from the products that it is made of.
+    #[cfg(feature = "gpu")]
+    pub(super) fn of_products(metric: Metric, products: Products) -> Self {
+        let Products { rr, rd, dd, cd, cr, mr } = products;
+        let scale = scale(rd, dd);
+        let add = match metric {
+            Metric::Dot | Metric::Cosine => scale * cd - cr - mr,
+            Metric::L2 | Metric::Hamming => rr + 2.0 * (scale * cd),
+        };
+        Self { add, scale }
+    }
 }
 
-/// The multiple of `decoded` that is nearest to `residual`, in half precision; 0 if nothing was decoded.
-fn scale(residual: &[f32], decoded: &[f32]) -> f32 {
-    let scale = dot(residual, decoded) / norm_squared(decoded);
+/// Inner products of a residual r, what its code stands for d, its centroid c, and the mean m.
+#[cfg(feature = "gpu")]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Products {
+    pub(super) rr: f32,
+    pub(super) rd: f32,
+    pub(super) dd: f32,
+    pub(super) cd: f32,
+    pub(super) cr: f32,
+    pub(super) mr: f32,
+}
+
+/// The multiple of d that is nearest to r, of their products; in half precision, and 0 if nothing was decoded.
+fn scale(rd: f32, dd: f32) -> f32 {
+    let scale = rd / dd;
     if !scale.is_finite() {
         return 0.0;
     }

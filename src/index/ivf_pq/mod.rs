@@ -8,6 +8,8 @@ pub mod codebook;
 mod encode;
 mod estimate;
 mod file;
+#[cfg(feature = "gpu")]
+mod gpu;
 pub mod scan;
 mod search;
 mod train;
@@ -19,6 +21,7 @@ use super::build::{Built, relative_path};
 use super::config::IvfPqConfig;
 use super::ivf::{Space, Stopwatch, report};
 use crate::error::Result;
+use crate::gpu::Session;
 use crate::progress::Progress;
 
 pub(crate) use search::IvfPq;
@@ -31,14 +34,14 @@ pub(crate) fn build(
     config: &IvfPqConfig,
     column: &VectorColumn,
     folder: &Path,
+    session: &Session,
     progress: &Progress,
 ) -> Result<Built> {
-    let sub_vectors = config.check(column.dim())?;
     let space = Space { metric: config.metric, vector_dim: column.dim() };
     let mut stopwatch = Stopwatch::start();
 
-    let trained = train::train(config, sub_vectors, column, &space, folder, &mut stopwatch, progress)?;
-    let mut encoded = encode::encode(&trained, column, &space, folder, progress)?;
+    let trained = train::train(config, column, &space, folder, session, &mut stopwatch, progress)?;
+    let mut encoded = encode::encode(&trained, column, &space, folder, session, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
     let name = relative_path(folder, FILE_NAME);
@@ -46,12 +49,12 @@ pub(crate) fn build(
     stopwatch.lap("write");
 
     let rows = encoded.rows();
-    let settings = config.settings(rows.len(), sub_vectors);
+    let settings = config.settings(rows.len(), trained.layout.sub_vectors);
     Ok(Built {
         kind: "IVF_PQ",
         metric: config.metric,
         rows: rows.iter().sum(),
         files: vec![entry],
-        details: report(settings, stopwatch, column.row_count(), trained.sample_rows, rows),
+        details: report(settings, stopwatch, session, column.row_count(), trained.sample_rows, rows),
     })
 }

@@ -3,6 +3,8 @@
 mod answers;
 mod builds;
 mod exact;
+#[cfg(feature = "gpu")]
+mod gpu;
 
 use std::fs;
 use std::path::{Path, PathBuf};

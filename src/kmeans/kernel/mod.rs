@@ -44,6 +44,12 @@ impl Strips {
         strips
     }
 
+    /// The biases of the first `len` columns.
+    #[cfg(feature = "gpu")]
+    pub(super) fn biases(&self, len: usize) -> &[f32] {
+        &self.biases[..len]
+    }
+
     /// Panics unless `points` has `dim` values at every `stride` for each label.
     fn check(&self, points: &[f32], stride: usize, labels: &[u32]) {
         assert!(stride >= self.dim);

@@ -1,0 +1,47 @@
+//! A GPU, and what every kernel needs from one.
+//!
+//! Through wgpu: Vulkan on Linux and Windows, Metal on macOS, Direct3D 12 on Windows. No GPU library is
+//! loaded before someone asks for [`adapters`] or for an [`Accelerator`] other than the CPU, and where there
+//! is none, or the crate was compiled without the feature `gpu`, there are simply no adapters.
+//!
+//! A kernel is a WGSL file beside the Rust function of the same meaning. It is compiled once ([`Gpu::kernel`]),
+//! its commands are collected in a [`Work`], which is submitted and waited for.
+
+mod accelerator;
+mod adapter;
+#[cfg(feature = "gpu")]
+mod buffer;
+#[cfg(feature = "gpu")]
+mod device;
+#[cfg(feature = "gpu")]
+mod kernel;
+#[cfg(feature = "gpu")]
+mod open;
+#[cfg(feature = "gpu")]
+mod pace;
+mod session;
+#[cfg(all(test, feature = "gpu"))]
+mod tests;
+#[cfg(feature = "gpu")]
+mod trusted;
+#[cfg(feature = "gpu")]
+mod work;
+
+pub use accelerator::Accelerator;
+pub use adapter::{Adapter, AdapterKind, adapters};
+pub use session::Session;
+
+#[cfg(feature = "gpu")]
+pub(crate) use buffer::Buffer;
+#[cfg(feature = "gpu")]
+pub use device::{Gpu, Limits};
+#[cfg(feature = "gpu")]
+pub(crate) use kernel::{Access, Kernel, Source};
+#[cfg(all(test, feature = "gpu"))]
+pub(crate) use tests::{check_wgsl, gpu as test_gpu};
+#[cfg(feature = "gpu")]
+pub(crate) use work::{Pending, Work};
+
+/// The GPU of a crate that was compiled without the feature `gpu`: there is none.
+#[cfg(not(feature = "gpu"))]
+pub enum Gpu {}
