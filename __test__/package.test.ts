@@ -89,7 +89,7 @@ describe('the package', () => {
 
     expect(await output('program.mjs', program)).toBe(
       'Connection Index Query QueryBase QuiverError StandardQueryBase Table TakeQuery VectorQuery ' +
-        'connect makeArrowTable',
+        'accelerators connect makeArrowTable',
     );
   });
 

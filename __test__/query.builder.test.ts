@@ -242,7 +242,7 @@ describe('query vectors', () => {
     const error = await rejection(table.search([[1, 2], [1]]).toArray());
 
     expect(error.code).toBe('DIMENSION_MISMATCH');
-    expect(error.message).toContain('query vector 1 has 1 dimensions');
+    expect(error.message).toContain('query vector 1 has 1 dimension,');
   });
 });
 
