@@ -133,16 +133,13 @@ impl ScanTable {
         let Some(whole) = &self.whole else { return below };
         let lower_bytes = self.layout.lower_bytes();
         let lower = |row: usize| &lower[row * lower_bytes..][..lower_bytes];
-        if threshold == f32::INFINITY {
-            for row in rows(below) {
-                let halved = bias + step * sums[row] as f32;
-                self.doubt.learn(product(whole, block, lower(row), row) - halved);
-            }
-        }
         let mut passed = 0;
         for row in rows(below) {
-            let scaled = (factor * scale(block.scales, row)) * product(whole, block, lower(row), row);
-            estimates[row] = (base + add(block.adds, row)) + scaled;
+            let product = product(whole, block, lower(row), row);
+            if threshold == f32::INFINITY {
+                self.doubt.learn(product - (bias + step * sums[row] as f32));
+            }
+            estimates[row] = (base + add(block.adds, row)) + (factor * scale(block.scales, row)) * product;
             passed |= u64::from(estimates[row] < threshold) << row;
         }
         passed
