@@ -46,6 +46,54 @@ test('a deleted row comes back from no search, with or without an index', async 
   });
 });
 
+test('delete, update and mergeInsert take the conditions that where takes', async () => {
+  const table = await shop();
+  const rows = async () =>
+    (await table.query().orderBy({ columnName: 'id' }).toArray()).map(({ id, price }) => [
+      id,
+      price,
+    ]);
+
+  await table.delete({ name: { startsWith: 'app' } });
+  await table.delete('price IN (?)', [[7, 8]]);
+  await table.update({ where: { id: 2 }, values: { price: 20 } });
+  await table.update({ where: 'name = ?', parameters: ['cherry'], valuesSql: { price: '30' } });
+  await table.update({ price: 'price + 1' }, { where: { price: { gte: 30 } } });
+  expect(await rows()).toEqual([
+    [2, 20],
+    [3, 31],
+  ]);
+
+  const merge = (price: number) => [{ id: 3, name: 'cherry', price, vector: [1, 1] }];
+  const larger = { where: { target: { price: { lt: 40 } }, source: { price: { gt: 40 } } } };
+  await table.mergeInsert('id').whenMatchedUpdateAll(larger).execute(merge(39));
+  await table.mergeInsert('id').whenMatchedUpdateAll(larger).execute(merge(50));
+  await table
+    .mergeInsert('id')
+    .whenNotMatchedBySourceDelete({ where: 'price < ?', parameters: [25] })
+    .execute(merge(0));
+  expect(await rows()).toEqual([[3, 50]]);
+
+  const lost = await rejection(table.update({ parameters: [1], values: { price: 1 } } as any));
+  expect(lost.code).toBe('INVALID_ARGUMENT');
+  expect(lost.message).toContain('parameters were given without where');
+});
+
+test('a filter that was asked before lets no row through that went meanwhile', async () => {
+  const table = await shop();
+  const found = () =>
+    table
+      .query()
+      .where({ price: { gte: 2 } })
+      .nearestTo([0, 1])
+      .toArray();
+
+  expect(names(await found())).toEqual(['lemon', 'cherry']);
+  await table.delete({ name: 'lemon' });
+  await table.update({ where: { id: 1 }, values: { price: 9 } });
+  expect(names(await found()).sort()).toEqual(['apple', 'cherry']);
+});
+
 test('update takes values, SQL, and a map of SQL', async () => {
   const table = await shop();
 

@@ -40,6 +40,9 @@ pub struct NativeAssignment {
     pub sql: String,
 }
 
+/// A column and what it becomes.
+type Assignment = (String, NewValue);
+
 /// What an update does.
 #[napi(object, object_to_js = false)]
 pub struct NativeUpdate {
@@ -53,9 +56,9 @@ pub struct NativeUpdate {
 
 impl NativeUpdate {
     /// Filter and values. Copies what JavaScript may write to later.
-    pub(crate) fn into_parts(self) -> Result<(Option<Filter>, Vec<(String, NewValue)>)> {
+    pub(crate) fn into_parts(self) -> Result<(Option<Filter>, Vec<Assignment>)> {
         let expressions = self.expressions.unwrap_or_default().into_iter();
-        let mut values: Vec<(String, NewValue)> =
+        let mut values: Vec<Assignment> =
             expressions.map(|assignment| (assignment.column, NewValue::Sql(assignment.sql))).collect();
         if let Some(stream) = self.values {
             let (schema, batches) = ipc::read(&stream)?;

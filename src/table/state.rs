@@ -75,9 +75,8 @@ impl Current {
     pub fn refresh(&mut self, name: &str, folder: &Path, options: &TableOptions) -> Result<()> {
         let checked = Instant::now();
         let number = self.manifest().version;
-        if stamp(folder, number)?.as_ref() != Some(&self.stamp) {
-            self.reopen(name, folder, options)?;
-        } else if stamp(folder, number + 1)?.is_some() {
+        let is_known = stamp(folder, number)?.as_ref() == Some(&self.stamp);
+        if !is_known || stamp(folder, number + 1)?.is_some() {
             self.reopen(name, folder, options)?;
         }
         self.checked = checked;

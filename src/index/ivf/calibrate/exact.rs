@@ -17,8 +17,8 @@ const GROUP: usize = 64;
 /// Rows whose scores are computed before they are looked at; a multiple of what kernels take at a time.
 const TILE_ROWS: usize = 96;
 
-/// Multiplications and additions between two looks at the cancel flag: some 20 ms on two cores.
-const BATCH_FLOPS: usize = 2_000_000_000;
+/// Multiplications and additions between two looks at the cancel flag: some 5 ms on two cores.
+const BATCH_FLOPS: usize = 500_000_000;
 
 /// The largest batch, in bytes of its points.
 const BATCH_BYTES: usize = 16 << 20;
