@@ -10,6 +10,7 @@ mod ipc;
 mod job;
 mod request;
 mod rows;
+mod standby;
 mod stats;
 mod stream;
 mod table;
