@@ -134,7 +134,7 @@ fn entry(name: String, column: String, uuid: String, row_id_end: u64, built: Bui
         column,
         kind: built.kind.to_owned(),
         uuid,
-        metric: built.metric.to_string(),
+        metric: built.metric.map_or_else(String::new, |metric| metric.to_string()),
         row_id_end,
         rows: built.rows,
         created_ms: chrono::Utc::now().timestamp_millis(),
