@@ -88,8 +88,8 @@ describe('the package', () => {
     `;
 
     expect(await output('program.mjs', program)).toBe(
-      'Connection Index Query QueryBase QuiverError StandardQueryBase Table TakeQuery VectorQuery ' +
-        'accelerators connect makeArrowTable',
+      'Connection Index MergeInsertBuilder Query QueryBase QuiverError StandardQueryBase Table Tags TakeQuery ' +
+        'VectorQuery accelerators connect makeArrowTable',
     );
   });
 

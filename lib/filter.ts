@@ -87,6 +87,25 @@ export type Filter<Row = Record<string, any>> = {
   readonly NOT?: Filter<Row>;
 };
 
+/** Which rows an operation is about. */
+export interface Where<Row = Record<string, any>> {
+  /** An SQL condition that the rows must meet, or an object. Default: all rows. */
+  where?: string | Filter<Row>;
+  /** A value for each `?` of an SQL condition. */
+  parameters?: readonly FilterParameter[];
+}
+
+/** The condition of an operation, as it goes to the engine; `undefined` for all rows. @internal */
+export function whereCondition(options: Where<any> | undefined): NativeCondition | undefined {
+  const { where, parameters } = options ?? {};
+  if (where !== undefined) return toCondition('where', where, parameters);
+  if (parameters === undefined) return undefined;
+  throw new QuiverError(
+    'INVALID_ARGUMENT',
+    'parameters were given without where; they are the values of its ?: { where: "x < ?", parameters: [10] }',
+  );
+}
+
 /** A filter in either form, as it goes to the engine. @internal */
 export function toCondition(
   argument: string,

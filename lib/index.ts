@@ -21,6 +21,7 @@ export { type Accelerator, accelerators } from './accelerators.js';
 export type { RecordBatchLike, TableLike } from './arrow/foreign.js';
 export { type MakeArrowTableOptions, makeArrowTable } from './arrow/make-table.js';
 export type { FieldLike, SchemaLike, TypeLike } from './arrow/schema.js';
+export type { StageProgress } from './cancellable.js';
 export {
   Connection,
   type ConnectionOptions,
@@ -41,6 +42,12 @@ export type {
 } from './filter.js';
 export { type DistanceType, Index, type IvfFlatOptions, type IvfPqOptions } from './indices.js';
 export type { Latency, MeasuredRecall, MeasureRecallOptions } from './measure-recall.js';
+export {
+  type MergeExecuteOptions,
+  MergeInsertBuilder,
+  type MergeResult,
+} from './merge-insert.js';
+export type { OptimizeOptions, OptimizeStats, VerifyResult } from './optimize.js';
 export { Query, TakeQuery } from './query.js';
 export { QueryBase, type QueryExecutionOptions, type Selection } from './query-base.js';
 export type { IntoVector, MultiVector, VectorLike } from './query-vectors.js';
@@ -52,6 +59,8 @@ export type {
   IndexProgress,
   IndexStatistics,
 } from './table-indexes.js';
+export type { DeleteResult, UpdateExpressions, UpdateOptions, UpdateResult } from './update.js';
 export { VectorQuery, type WithDistance } from './vector-query.js';
 export type { Float32Vector, Float64Vector, Int8Vector, Uint8Vector } from './vectors.js';
+export { type TagContents, Tags, type Version } from './versions.js';
 export type { WriteProgress } from './write.js';

@@ -69,6 +69,17 @@ export interface NativeTable {
   version(): Promise<number>;
   countRows(filter?: NativeCondition[] | null): Promise<number>;
   writer(mode: 'append' | 'overwrite'): Promise<NativeWriter>;
+  delete(filter: NativeCondition): Promise<NativeDeleted>;
+  update(update: NativeUpdate): Promise<NativeUpdated>;
+  merge(options: NativeMergeOptions): Promise<NativeMerge>;
+  listVersions(): Promise<NativeVersion[]>;
+  /** By number or by tag; with neither, the newest version again. */
+  checkout(version?: number | null, tag?: string | null): Promise<void>;
+  restore(): Promise<number>;
+  listTags(): Promise<NativeTag[]>;
+  taggedVersion(tag: string): Promise<number>;
+  setTag(tag: string, version: number, isNew: boolean): Promise<void>;
+  deleteTag(tag: string): Promise<void>;
   query(request: NativeRequest): Promise<NativeRows>;
   queryArrow(request: NativeRequest): Promise<Uint8Array>;
   querySync(request: NativeRequest): NativeRows;
@@ -88,6 +99,93 @@ export interface NativeTable {
   indexStats(name: string): Promise<NativeIndexStats | null>;
   measureRecall(column: string, options: NativeRecallOptions): Promise<NativeRecall>;
   stats(): Promise<NativeTableStats>;
+  optimize(
+    options: NativeOptimizeOptions,
+    cancel: NativeCancel,
+    onProgress?: (stage: string, done: number, total: number) => void,
+  ): Promise<NativeOptimized>;
+  verify(): Promise<NativeVerified>;
+}
+
+export interface NativeDeleted {
+  numDeletedRows: number;
+  version: number;
+}
+
+export interface NativeUpdate {
+  filter?: NativeCondition;
+  expressions?: Array<{ column: string; sql: string }>;
+  /** An IPC stream with one row, of just the columns that change. */
+  values?: Uint8Array;
+}
+
+export interface NativeUpdated {
+  rowsUpdated: number;
+  version: number;
+}
+
+export interface NativeMergeOptions {
+  on: string[];
+  updateMatched: boolean;
+  updateWhere?: NativeCondition;
+  insertUnmatched: boolean;
+  deleteUnmatched: boolean;
+  deleteWhere?: NativeCondition;
+  timeoutMs?: number;
+}
+
+export interface NativeMerge {
+  /** Takes one whole IPC stream with any number of batches. */
+  write(ipcStream: Uint8Array): Promise<void>;
+  execute(): Promise<NativeMerged>;
+}
+
+export interface NativeMerged {
+  version: number;
+  numInsertedRows: number;
+  numUpdatedRows: number;
+  numDeletedRows: number;
+  numAttempts: number;
+  numRows: number;
+}
+
+export interface NativeVersion {
+  version: number;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  rows: number;
+  segments: number;
+  deletedRows: number;
+  deletionFiles: number;
+  bytes: number;
+}
+
+export interface NativeTag {
+  name: string;
+  version: number;
+  manifestSize: number;
+}
+
+export interface NativeOptimizeOptions {
+  /** Milliseconds since 1970. */
+  cleanupBeforeMs?: number;
+  keepVersions?: number;
+  deleteUnverified?: boolean;
+}
+
+export interface NativeOptimized {
+  fragmentsRemoved: number;
+  fragmentsAdded: number;
+  filesRemoved: number;
+  filesAdded: number;
+  bytesRemoved: number;
+  oldVersionsRemoved: number;
+}
+
+export interface NativeVerified {
+  files: number;
+  bytes: number;
+  problems: string[];
 }
 
 export interface NativeStream {

@@ -3,21 +3,16 @@
  *
  * @module
  */
-import { QuiverError, rethrow } from './errors.js';
+import { cancellable, type StageProgress } from './cancellable.js';
 import { Index } from './indices.js';
-import { addon } from './native.js';
 import type { NativeIndexInfo, NativeIndexStats, NativeTable } from './native-types.js';
 import { callback, checkOptions, flag, invalid, number, text } from './options.js';
 
-/** How far the building of an index is. */
-export interface IndexProgress {
-  /** What is being done: `"sample"`, `"train partitions"`, `"train codebooks"`, `"encode"`, `"write"`. */
-  stage: string;
-  /** How much of this stage is done, in the stage's own unit. */
-  done: number;
-  /** How much there is to do in this stage. */
-  total: number;
-}
+/**
+ * How far the building of an index is. Its stages are `"sample"`, `"train partitions"`, `"train codebooks"`,
+ * `"encode"` and `"write"`.
+ */
+export type IndexProgress = StageProgress;
 
 /** Options of {@link Table.createIndex}. */
 export interface IndexOptions {
@@ -87,7 +82,7 @@ export async function buildIndex(
   checkOptions<IndexOptions>('createIndex', options, OPTIONS);
   options ??= {};
   const { config = Index.ivfPq() } = options;
-  const signal = abortSignal(options.signal);
+  const { signal } = options;
   text('column', column);
   if (!(config instanceof Index))
     throw invalid('config', config, 'made by Index.ivfPq() or Index.ivfFlat()');
@@ -101,50 +96,11 @@ export async function buildIndex(
     replace: flag('replace', options.replace),
   };
   const onProgress = callback('onProgress', options.onProgress);
-  if (signal?.aborted) throw cancelled(column, signal);
-
-  const cancel = new (addon().NativeCancel)();
-  const stop = () => cancel.cancel();
-  let thrown: { error: unknown } | undefined;
-  const report =
-    onProgress &&
-    ((stage: string, done: number, total: number) => {
-      if (thrown !== undefined) return;
-      try {
-        onProgress({ stage, done, total });
-      } catch (error) {
-        thrown = { error };
-        stop();
-      }
-    });
-
-  signal?.addEventListener('abort', stop, { once: true });
-  try {
-    await rethrow(table.createIndex(column, settings, cancel, report));
-  } catch (error) {
-    if (thrown !== undefined) throw thrown.error;
-    if (signal?.aborted && (error as QuiverError).code === 'CANCELLED')
-      throw cancelled(column, signal);
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', stop);
-  }
-}
-
-/** An AbortSignal, of whatever realm or polyfill. */
-function abortSignal(signal: AbortSignal | null | undefined): AbortSignal | undefined {
-  if (signal === undefined || signal === null) return undefined;
-  if (typeof signal.aborted === 'boolean' && typeof signal.addEventListener === 'function') {
-    return signal;
-  }
-  throw invalid('signal', signal, 'an AbortSignal');
-}
-
-function cancelled(column: string, signal: AbortSignal): QuiverError {
-  return new QuiverError(
-    'CANCELLED',
+  await cancellable(
     `the building of an index on column '${column}' was cancelled; nothing was changed`,
-    { cause: signal.reason },
+    signal,
+    onProgress,
+    (cancel, report) => table.createIndex(column, settings, cancel, report),
   );
 }
 

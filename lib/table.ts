@@ -7,9 +7,16 @@ import type { Table as ArrowTable, Schema } from 'apache-arrow';
 import { fromIpc } from './arrow/make-table.js';
 import { type Data, openData } from './data.js';
 import { QuiverError, rethrow } from './errors.js';
-import { type Filter, type FilterParameter, toCondition } from './filter.js';
+import { type Filter, type FilterParameter, toCondition, type Where } from './filter.js';
 import { type MeasuredRecall, type MeasureRecallOptions, measureRecall } from './measure-recall.js';
+import { MergeInsertBuilder } from './merge-insert.js';
 import type { NativeTable } from './native-types.js';
+import {
+  type OptimizeOptions,
+  type OptimizeStats,
+  optimize,
+  type VerifyResult,
+} from './optimize.js';
 import { callback, checkOptions, invalid, list, oneOf, text } from './options.js';
 import { Query, TakeQuery } from './query.js';
 import type { IntoVector, MultiVector } from './query-vectors.js';
@@ -21,7 +28,15 @@ import {
   toIndexConfig,
   toIndexStatistics,
 } from './table-indexes.js';
+import {
+  type DeleteResult,
+  toNativeUpdate,
+  type UpdateExpressions,
+  type UpdateOptions,
+  type UpdateResult,
+} from './update.js';
 import type { VectorQuery, WithDistance } from './vector-query.js';
+import { checkout, Tags, toVersion, type Version } from './versions.js';
 import { type WriteProgress, writeAll } from './write.js';
 
 /** Options of {@link Table.add}. */
@@ -103,7 +118,7 @@ export class Table<Row = Record<string, any>> {
     return fromIpc(await rethrow(this.#native.schema())).schema;
   }
 
-  /** The number of the current version. Every change of the table adds one. */
+  /** The number of the current version, or of the one that is checked out. Every change of the table adds one. */
   async version(): Promise<number> {
     return rethrow(this.#native.version());
   }
@@ -157,6 +172,132 @@ export class Table<Row = Record<string, any>> {
     const open = () => rethrow(this.#native.writer(mode));
     const version = await writeAll(open, source, progress, mode === 'append');
     return { version: version ?? (await this.version()) };
+  }
+
+  /**
+   * Deletes the rows that meet a condition, and makes a version without them. If there are none, there is
+   * no new version.
+   *
+   * @param filter an SQL condition, or an object, as for {@link Query.where}
+   * @param parameters a value for each `?` of an SQL condition
+   *
+   * @example
+   * ```ts
+   * const { numDeletedRows } = await table.delete("category = 'old'");
+   * await table.delete({ category: 'old', price: { gt: 100 } });
+   * await table.delete('id IN (?)', [[3, 5, 8]]);
+   * ```
+   */
+  async delete(
+    filter: string | Filter<Row>,
+    parameters?: readonly FilterParameter[],
+  ): Promise<DeleteResult> {
+    return rethrow(this.#native.delete(toCondition('filter', filter, parameters)));
+  }
+
+  /**
+   * Changes columns of the rows that meet a condition, or of all rows. A changed row gets a new row id and
+   * comes after all others.
+   *
+   * @example
+   * ```ts
+   * await table.update({ where: { id: 3 }, values: { vector: [0.3, 0.7] } });
+   * await table.update({ valuesSql: { price: 'price * 1.1' } });
+   * await table.update({ price: 'price * 1.1' }, { where: 'price < 10' });
+   * ```
+   */
+  async update(update: UpdateOptions<Row>): Promise<UpdateResult>;
+  async update(update: UpdateExpressions, options?: Where<Row>): Promise<UpdateResult>;
+  async update(
+    update: UpdateOptions<Row> | UpdateExpressions,
+    options?: Where<Row>,
+  ): Promise<UpdateResult> {
+    const change = await toNativeUpdate(update, options, () => this.schema());
+    return rethrow(this.#native.update(change));
+  }
+
+  /**
+   * Starts a merge of rows into the table by key: say what to do with rows that match and with those that
+   * do not, then call `execute`.
+   *
+   * @param on the columns that make a key
+   *
+   * @example
+   * ```ts
+   * const result = await table
+   *   .mergeInsert('id')
+   *   .whenMatchedUpdateAll()
+   *   .whenNotMatchedInsertAll()
+   *   .execute([{ id: 3, vector: [0.3, 0.7] }]);
+   * ```
+   */
+  mergeInsert(on: string | readonly string[]): MergeInsertBuilder<Row> {
+    const columns = typeof on === 'string' ? [on] : list('on', on);
+    if (columns.length === 0) throw invalid('on', on, 'the name of a column, or several');
+    for (const column of columns) text('a column of on', column);
+    return new MergeInsertBuilder(this.#native, () => this.schema(), columns);
+  }
+
+  /** All versions there are, in the order in which they were made. */
+  async listVersions(): Promise<Version[]> {
+    return (await rethrow(this.#native.listVersions())).map(toVersion);
+  }
+
+  /**
+   * Makes this handle show an earlier version, which cannot be changed. Other handles are not affected.
+   *
+   * @param version its number, or its tag
+   *
+   * @throws {QuiverError} `VERSION_NOT_FOUND`, `TAG_NOT_FOUND`
+   *
+   * @example
+   * ```ts
+   * await table.checkout(1);
+   * console.log(await table.countRows()); // as many as there were
+   * await table.checkoutLatest();
+   * ```
+   */
+  async checkout(version: number | string): Promise<void> {
+    await checkout(this.#native, version);
+  }
+
+  /** Makes this handle follow the newest version again. */
+  async checkoutLatest(): Promise<void> {
+    await rethrow(this.#native.checkout());
+  }
+
+  /**
+   * Makes the version that is checked out the table's newest, as a new version, and follows the newest
+   * version again.
+   *
+   * @throws {QuiverError} `INVALID_ARGUMENT` if no version is checked out
+   */
+  async restore(): Promise<void> {
+    await rethrow(this.#native.restore());
+  }
+
+  /** Names for versions. */
+  async tags(): Promise<Tags> {
+    return new Tags(this.#native);
+  }
+
+  /**
+   * Puts the table in order: joins small files of rows, takes deleted rows off the disk, and removes old
+   * versions. Reads and writes go on meanwhile.
+   *
+   * @example
+   * ```ts
+   * const { prune } = await table.optimize({ keepVersions: 10 });
+   * console.log(prune.bytesRemoved);
+   * ```
+   */
+  async optimize(options?: OptimizeOptions): Promise<OptimizeStats> {
+    return optimize(this.#native, options);
+  }
+
+  /** Reads every file of the current version and compares it with its checksum. */
+  async verify(): Promise<VerifyResult> {
+    return rethrow(this.#native.verify());
   }
 
   /** All rows as an Arrow table, in memory. */

@@ -185,6 +185,47 @@ pub enum Error {
         reason: String,
     },
 
+    /// There is no version of this number.
+    #[error("version {version} of table '{table}' was not found; the versions are {available}")]
+    VersionNotFound {
+        /// The table.
+        table: String,
+        /// The number that was asked for.
+        version: u64,
+        /// The numbers that there are.
+        available: String,
+    },
+
+    /// There is no tag of this name.
+    #[error("tag '{name}' was not found{}; the tags are {}", hint(.similar), list(.available))]
+    TagNotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest tag, if one is near.
+        similar: Option<String>,
+        /// All tags.
+        available: Vec<String>,
+    },
+
+    /// There is a tag of this name already.
+    #[error("tag '{name}' already exists; call update to give it to another version")]
+    TagExists {
+        /// The name that was asked for.
+        name: String,
+    },
+
+    /// An earlier version is checked out, and those cannot be changed.
+    #[error(
+        "table '{table}' cannot be changed while its version {version} is checked out; call checkoutLatest() to \
+         change the newest version, or restore() to go on from this one"
+    )]
+    ReadOnly {
+        /// The table.
+        table: String,
+        /// The version that is checked out.
+        version: u64,
+    },
+
     /// The connection or table was closed.
     #[error("{what} is closed; open it again to go on")]
     Closed {
@@ -255,6 +296,10 @@ impl Error {
             Self::UnsupportedFormat { .. } => "UNSUPPORTED_FORMAT",
             Self::Io { .. } => "IO",
             Self::Conflict { .. } => "CONFLICT",
+            Self::VersionNotFound { .. } => "VERSION_NOT_FOUND",
+            Self::TagNotFound { .. } => "TAG_NOT_FOUND",
+            Self::TagExists { .. } => "TAG_EXISTS",
+            Self::ReadOnly { .. } => "READ_ONLY",
             Self::Closed { .. } => "CLOSED",
             Self::Cancelled { .. } => "CANCELLED",
             Self::Timeout { .. } => "TIMEOUT",

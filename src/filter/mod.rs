@@ -8,6 +8,7 @@ mod bind;
 mod evaluate;
 mod functions;
 mod literal;
+mod lookup;
 mod node;
 mod parameter;
 mod parse;
@@ -24,6 +25,7 @@ use arrow::datatypes::{DataType, Schema};
 
 use crate::error::{Error, Result};
 use node::{Kind, Node};
+pub use lookup::{Lookup, Part, Search, Test};
 pub use parameter::{Condition, Filter, Parameter};
 
 /// An SQL expression bound to a schema: `price * qty`, `lower(name)`, `_distance < 1`.

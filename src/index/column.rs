@@ -7,14 +7,14 @@ use std::ops::Range as Interval;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, RecordBatch, StructArray};
-use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Float16Type, Float32Type, Float64Type, Int8Type, Schema, UInt8Type};
 use half::f16;
 use rayon::prelude::*;
 
 use crate::distance::{Query, Vectors, prefetch};
 use crate::error::{Error, Result};
-use crate::storage::Version;
+use crate::storage::{RowIds, Version};
 
 /// Above this many values, distances of single rows are computed on several threads.
 const PARALLEL_VALUES: usize = 1 << 20;
@@ -77,6 +77,7 @@ pub struct VectorColumn {
 /// The column's part of one record batch.
 #[derive(Debug, Clone)]
 pub struct VectorChunk {
+    row_ids: RowIds,
     first_row_id: u64,
     first_offset: u64,
     rows: usize,
@@ -107,7 +108,7 @@ impl VectorColumn {
         let mut opened = Self { name: column.to_owned(), dim, element, chunks: Vec::new(), rows: 0 };
         for batch in version.batches() {
             let arrays = version.column_batch(&batch, &[index])?;
-            opened.push(&arrays, &path, batch.first_row_id)?;
+            opened.push(&arrays, &path, version.row_ids(&batch)?, version.live(&batch)?)?;
         }
         Ok(opened)
     }
@@ -127,15 +128,25 @@ impl VectorColumn {
     pub(crate) fn add_lists(&mut self, lists: FixedSizeListArray, first_row_id: u64) {
         let schema = Schema::new(vec![Field::new("vector", lists.data_type().clone(), true)]);
         let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(lists)]).expect("one column");
-        self.push(&batch, &[], first_row_id).expect("a list of numbers");
+        let row_ids = RowIds::without_gaps(first_row_id, batch.num_rows() as u64);
+        self.push(&batch, &[], row_ids, None).expect("a list of numbers");
     }
 
-    fn push(&mut self, batch: &RecordBatch, path: &[Arc<Field>], first_row_id: u64) -> Result<()> {
+    /// Adds a batch, of whose rows those count that are `live`; `None` for all.
+    fn push(
+        &mut self,
+        batch: &RecordBatch,
+        path: &[Arc<Field>],
+        row_ids: RowIds,
+        live: Option<BooleanBuffer>,
+    ) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
         let (lists, nulls) = descend(batch.column(0), path)?;
-        let chunk = VectorChunk::new(&lists, nulls, first_row_id, self.rows)?;
+        // A deleted row has no vector: whoever looks at vectors passes over it.
+        let nulls = NullBuffer::union(nulls.as_ref(), live.map(NullBuffer::new).as_ref());
+        let chunk = VectorChunk::new(&lists, nulls, row_ids, self.rows)?;
         self.rows += chunk.rows as u64;
         self.chunks.push(chunk);
         Ok(())
@@ -156,7 +167,7 @@ impl VectorColumn {
         self.element
     }
 
-    /// Rows, those without a vector included.
+    /// Rows, those without a vector and deleted ones included.
     pub fn row_count(&self) -> u64 {
         self.rows
     }
@@ -188,8 +199,7 @@ impl VectorColumn {
     pub fn locate(&self, row_id: u64) -> Option<(&VectorChunk, usize)> {
         let after = self.chunks.partition_point(|chunk| chunk.first_row_id <= row_id);
         let chunk = self.chunks.get(after.checked_sub(1)?)?;
-        let row = (row_id - chunk.first_row_id) as usize;
-        (row < chunk.rows).then_some((chunk, row))
+        Some((chunk, chunk.row_ids.place(row_id)? as usize))
     }
 
     /// Replaces `out` by the exact distance of each row, in the order of `row_ids`: NaN for a row without
@@ -230,7 +240,7 @@ impl VectorChunk {
     fn new(
         lists: &FixedSizeListArray,
         nulls: Option<NullBuffer>,
-        first_row_id: u64,
+        row_ids: RowIds,
         first_offset: u64,
     ) -> Result<Self> {
         let items = lists.values();
@@ -245,12 +255,19 @@ impl VectorChunk {
         let nulls = NullBuffer::union(nulls.as_ref(), lists.nulls());
         let nulls = NullBuffer::union(nulls.as_ref(), rows_with_null_items(lists).as_ref());
         let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
-        Ok(Self { first_row_id, first_offset, rows: lists.len(), values, nulls })
+        let first_row_id = row_ids.id(0);
+        Ok(Self { row_ids, first_row_id, first_offset, rows: lists.len(), values, nulls })
     }
 
-    /// The id of the first row; the others follow.
-    pub fn first_row_id(&self) -> u64 {
-        self.first_row_id
+    /// The id of a row.
+    #[inline]
+    pub fn row_id(&self, row: usize) -> u64 {
+        self.row_ids.id(row as u64)
+    }
+
+    /// The ids of all rows.
+    pub fn row_ids(&self) -> &RowIds {
+        &self.row_ids
     }
 
     /// The number of rows.
@@ -260,7 +277,7 @@ impl VectorChunk {
 
     /// The places of the rows whose ids are in `row_ids`.
     pub fn rows_in(&self, row_ids: &Interval<u64>) -> Interval<usize> {
-        let place = |row_id: u64| row_id.saturating_sub(self.first_row_id).min(self.rows as u64) as usize;
+        let place = |row_id: u64| self.row_ids.rank(row_id) as usize;
         place(row_ids.start)..place(row_ids.end)
     }
 
@@ -275,7 +292,7 @@ impl VectorChunk {
         }
     }
 
-    /// Whether a row has no vector: it, a struct around it or one of its values is null.
+    /// Whether a row has no vector: it is deleted, or it, a struct around it or one of its values is null.
     #[inline]
     pub fn is_null(&self, row: usize) -> bool {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
@@ -396,7 +413,7 @@ mod tests {
 
         let (root, path) = resolve(&schema, "doc.embedding").unwrap();
         let (lists, nulls) = descend(&array, &path).unwrap();
-        let chunk = VectorChunk::new(&lists, nulls, 0, 0).unwrap();
+        let chunk = VectorChunk::new(&lists, nulls, RowIds::without_gaps(0, 2), 0).unwrap();
 
         assert_eq!((root.name().as_str(), path), ("doc", vec![field]));
         assert!(chunk.is_null(0) && !chunk.is_null(1));

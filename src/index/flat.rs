@@ -90,19 +90,21 @@ impl Search<'_> {
     /// Searches some rows of a chunk: all of them, or those of a sparse row set.
     fn task(&self, chunk: &VectorChunk, rows: Interval<usize>, top: &mut TopK) -> Result<()> {
         let Some(set) = self.rows else { return self.stretch(chunk, rows, top) };
-        let ids = chunk.first_row_id() + rows.start as u64..chunk.first_row_id() + rows.end as u64;
+        let Some(last) = rows.end.checked_sub(1).filter(|&last| last >= rows.start) else { return Ok(()) };
+        let ids = chunk.row_id(rows.start)..chunk.row_id(last) + 1;
         let members = set.range_cardinality(ids.clone());
         if members == 0 {
             return Ok(());
         }
-        if members > (ids.end - ids.start) / SPARSE {
+        if members > rows.len() as u64 / SPARSE {
             return self.stretch(chunk, rows, top);
         }
         let mut members = set.iter();
         members.advance_to(ids.start);
         for id in members.take_while(|id| ids.contains(id)) {
-            let row = (id - chunk.first_row_id()) as usize;
-            self.stretch(chunk, row..row + 1, top)?;
+            if let Some(row) = chunk.row_ids().place(id) {
+                self.stretch(chunk, row as usize..row as usize + 1, top)?;
+            }
         }
         Ok(())
     }
@@ -117,7 +119,7 @@ impl Search<'_> {
             self.query.distances(chunk.vectors().slice(start..end, self.query.dim()), distances);
             for (row, &distance) in (start..end).zip(&*distances) {
                 if distance <= top.threshold() && self.matches(chunk, row, distance) {
-                    top.push(Candidate { distance, row_id: chunk.first_row_id() + row as u64 });
+                    top.push(Candidate { distance, row_id: chunk.row_id(row) });
                 }
             }
         }
@@ -125,9 +127,8 @@ impl Search<'_> {
     }
 
     fn matches(&self, chunk: &VectorChunk, row: usize, distance: f32) -> bool {
-        let row_id = chunk.first_row_id() + row as u64;
         self.range.contains(distance)
             && !chunk.is_null(row)
-            && self.rows.is_none_or(|rows| rows.contains(row_id))
+            && self.rows.is_none_or(|rows| rows.contains(chunk.row_id(row)))
     }
 }

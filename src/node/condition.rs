@@ -47,6 +47,11 @@ pub(crate) fn filter(conditions: Option<Vec<NativeCondition>>) -> Result<Option<
 }
 
 impl NativeCondition {
+    /// The filter of just this condition.
+    pub(crate) fn into_filter(self) -> Result<Filter> {
+        Ok(Filter { conditions: vec![self.into_condition()?] })
+    }
+
     fn into_condition(self) -> Result<Condition> {
         let parameters = self.parameters.unwrap_or_default().into_iter();
         let parameters = parameters.map(NativeParameter::into_parameter).collect::<Result<_>>()?;

@@ -109,10 +109,11 @@ impl NativeCancel {
 
 /// Reports to `on_progress` without ever waiting for it, and without keeping the process alive.
 pub(crate) fn progress(
+    what: &'static str,
     cancel: &NativeCancel,
     on_progress: Option<Function<'_, OnProgress, ()>>,
 ) -> napi::Result<Progress> {
-    let progress = Progress::new("building the index").cancelled_by(cancel.flag.clone());
+    let progress = Progress::new(what).cancelled_by(cancel.flag.clone());
     let Some(on_progress) = on_progress else { return Ok(progress) };
     let call = on_progress
         .build_threadsafe_function::<OnProgress>()

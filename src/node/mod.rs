@@ -2,6 +2,7 @@
 //! nothing. `lib/` makes this pleasant to use.
 
 mod accelerators;
+mod changes;
 mod condition;
 mod connection;
 mod index;
@@ -13,4 +14,6 @@ mod stats;
 mod stream;
 mod table;
 mod to_js;
+mod upkeep;
+mod versions;
 mod writer;

@@ -7,6 +7,7 @@ use napi::bindgen_prelude::{Function, Object};
 use napi_derive::napi;
 
 use crate::error::{Error, Result};
+use crate::node::changes::{NativeDeleted, NativeMerge, NativeMergeOptions, NativeUpdate, NativeUpdated};
 use crate::node::condition::{self, NativeCondition};
 use crate::node::index::{self, NativeCancel, NativeIndexOptions, OnProgress};
 use crate::node::ipc;
@@ -41,7 +42,7 @@ impl NativeTable {
     }
 
     /// The table for one call.
-    fn table(&self) -> Result<Table> {
+    pub(crate) fn table(&self) -> Result<Table> {
         self.lock().clone().ok_or_else(|| Error::Closed { what: format!("table '{}'", self.name) })
     }
 
@@ -140,6 +141,33 @@ impl NativeTable {
         promise(env, Pool::Writes, move || Ok(NativeWriter::new(table?.writer(write_mode(&mode)?)?)))
     }
 
+    /// Deletes the rows that satisfy `filter`.
+    #[napi(ts_return_type = "Promise<NativeDeleted>")]
+    pub fn delete<'env>(&self, env: &'env Env, filter: NativeCondition) -> napi::Result<Object<'env>> {
+        let table = self.table();
+        let filter = filter.into_filter();
+        promise(env, Pool::Writes, move || table?.delete(filter?, &Progress::none()).map(NativeDeleted::from))
+    }
+
+    /// Changes columns of rows.
+    #[napi(ts_return_type = "Promise<NativeUpdated>")]
+    pub fn update<'env>(&self, env: &'env Env, update: NativeUpdate) -> napi::Result<Object<'env>> {
+        let table = self.table();
+        let parts = update.into_parts();
+        promise(env, Pool::Writes, move || {
+            let (filter, values) = parts?;
+            table?.update(filter, &values, &Progress::none()).map(NativeUpdated::from)
+        })
+    }
+
+    /// Starts a merge of rows by key.
+    #[napi(ts_return_type = "Promise<NativeMerge>")]
+    pub fn merge<'env>(&self, env: &'env Env, options: NativeMergeOptions) -> napi::Result<Object<'env>> {
+        let table = self.table();
+        let merge = table.and_then(|table| NativeMerge::new(table, options));
+        promise(env, Pool::Writes, move || merge)
+    }
+
     /// The rows of a query, in columns.
     #[napi(ts_return_type = "Promise<NativeRows>")]
     pub fn query<'env>(&self, env: &'env Env, request: NativeRequest) -> napi::Result<Object<'env>> {
@@ -214,7 +242,7 @@ impl NativeTable {
         on_progress: Option<Function<'env, OnProgress, ()>>,
     ) -> napi::Result<Object<'env>> {
         let table = self.table();
-        let progress = index::progress(cancel, on_progress)?;
+        let progress = index::progress("building the index", cancel, on_progress)?;
         promise(env, Pool::Builds, move || table?.create_index(&column, &options.into_options()?, &progress))
     }
 

@@ -93,6 +93,14 @@ impl IndexAccess {
         }
     }
 
+    /// Searches more partitions than usual while there are too few candidates, unless `nearest` says how many at
+    /// most.
+    pub fn probe_on(&mut self, nearest: &Nearest) {
+        if let Depth::Probes { min, max, .. } = &mut self.depth {
+            *max = nearest.probes_max.map(|most| most.max(*min));
+        }
+    }
+
     /// Partitions that a query without a filter searches on average.
     pub fn expected_probes(&self) -> usize {
         match &self.depth {

@@ -20,7 +20,7 @@ pub(crate) fn gather(version: &Version, row_ids: &[u64], projection: &[usize]) -
     let mut places: HashMap<(usize, usize), usize> = HashMap::new();
     let mut indices = Vec::with_capacity(row_ids.len());
     for &row_id in row_ids {
-        let (batch, row) = version.locate(row_id).ok_or_else(|| unknown_row(version, row_id))?;
+        let (batch, row) = version.locate(row_id)?.ok_or_else(|| unknown_row(version, row_id))?;
         let place = match places.get(&(batch.segment, batch.batch)) {
             Some(&place) => place,
             None => {

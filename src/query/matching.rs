@@ -1,11 +1,12 @@
 //! From a filter to the set of rows it lets through.
 
-use arrow::array::{Array, BooleanArray};
+use arrow::array::{Array, BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
+use arrow::compute::filter_record_batch;
 use rayon::prelude::*;
-use roaring::RoaringTreemap;
+use roaring::{RoaringBitmap, RoaringTreemap};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::Predicate;
 use crate::progress::Progress;
 use crate::query::gather::read_batch;
@@ -22,9 +23,12 @@ pub(crate) fn matching_rows(
         .par_iter()
         .map(|batch| -> Result<RoaringTreemap> {
             let mask = matching_mask(version, batch, predicate, progress)?;
+            let ids = version.row_ids(batch)?;
             let mut rows = RoaringTreemap::new();
             for (start, end) in mask.set_slices() {
-                rows.insert_range(batch.first_row_id + start as u64..batch.first_row_id + end as u64);
+                for range in ids.ranges(start as u64..end as u64) {
+                    rows.insert_range(range);
+                }
             }
             Ok(rows)
         })
@@ -33,6 +37,30 @@ pub(crate) fn matching_rows(
         all |= rows;
         all
     }))
+}
+
+/// The places of the rows of one segment that satisfy `predicate`.
+///
+/// # Errors
+/// Those of [`Predicate::evaluate`], and of reading the columns it names.
+pub fn matching_places(
+    version: &Version,
+    segment: usize,
+    predicate: &Predicate,
+    progress: &Progress,
+) -> Result<RoaringBitmap> {
+    let batches: Vec<BatchRef> = version.batches().filter(|batch| batch.segment == segment).collect();
+    let masks = batches
+        .par_iter()
+        .map(|batch| Ok((batch.start, matching_mask(version, batch, predicate, progress)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let mut places = RoaringBitmap::new();
+    for (start, mask) in masks {
+        for (first, end) in mask.set_slices() {
+            places.insert_range(start as u32 + first as u32..start as u32 + end as u32);
+        }
+    }
+    Ok(places)
 }
 
 /// How many rows satisfy `predicate`.
@@ -44,7 +72,7 @@ pub(crate) fn count_matching(version: &Version, predicate: &Predicate, progress:
         .sum()
 }
 
-/// Which rows of a batch satisfy `predicate`.
+/// Which rows of a batch satisfy `predicate` and are not deleted.
 pub(crate) fn matching_mask(
     version: &Version,
     batch: &BatchRef,
@@ -54,7 +82,25 @@ pub(crate) fn matching_mask(
     progress.check()?;
     let columns: Vec<usize> = predicate.columns().iter().copied().collect();
     let rows = read_batch(version, batch, &columns)?;
-    Ok(true_rows(&predicate.evaluate(&rows)?))
+    let Some(live) = version.live(batch)? else { return Ok(true_rows(&predicate.evaluate(&rows)?)) };
+    match predicate.evaluate(&rows) {
+        Ok(matching) => Ok(&true_rows(&matching) & &live),
+        // Perhaps for the sake of a row that is gone.
+        Err(_) => matching_of_live(&rows, live, predicate),
+    }
+}
+
+/// Which rows of a batch are `live` and satisfy `predicate`, without a look at the others.
+fn matching_of_live(rows: &RecordBatch, live: BooleanBuffer, predicate: &Predicate) -> Result<BooleanBuffer> {
+    let kept = filter_record_batch(rows, &live.clone().into()).map_err(Error::internal)?;
+    let matching = true_rows(&predicate.evaluate(&kept)?);
+    let mut mask = BooleanBufferBuilder::new(live.len());
+    mask.append_n(live.len(), false);
+    live.set_indices()
+        .zip(&matching)
+        .filter(|(_, matches)| *matches)
+        .for_each(|(row, _)| mask.set_bit(row, true));
+    Ok(mask.finish())
 }
 
 /// The places that hold true. Null is not true.

@@ -20,6 +20,8 @@ mod strategy;
 mod target;
 mod trace;
 
+pub use matching::matching_places;
+pub(crate) use matching::true_rows;
 pub use plan::{Plan, Stream};
 pub use projection::{DISTANCE, QUERY_INDEX, ROW_ID};
 pub use request::{

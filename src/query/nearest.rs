@@ -33,6 +33,8 @@ pub(crate) struct NearestPlan {
     row_ids: Interval<u64>,
     /// The ids of rows that are left out because fastSearch was asked for.
     pub left_out: Interval<u64>,
+    /// The rows there are, if the index knows some that are gone.
+    rows_left: Option<Arc<RoaringTreemap>>,
 }
 
 impl NearestPlan {
@@ -42,10 +44,18 @@ impl NearestPlan {
         let Target { column_name, column, metric, queries } = resolve(snapshot, nearest)?;
         let range = Range { lower: nearest.lower, upper: nearest.upper };
         let k = k.min(column.row_count() as usize).max(1);
-        let (access, row_id_end) = choose_access(snapshot, nearest, &column_name, metric, k, filtered);
+        let (mut access, row_id_end) = choose_access(snapshot, nearest, &column_name, metric, k, filtered);
         let row_ids = 0..row_id_end;
         let left_out = row_id_end..snapshot.version().manifest().next_row_id;
-        Ok(Self { column_name, column, metric, queries, k, range, access, row_ids, left_out })
+        let rows_left = match &access {
+            Access::Index(access) => snapshot.rows_left(&access.index)?,
+            _ => None,
+        };
+        if let (Access::Index(access), Some(_)) = (&mut access, &rows_left) {
+            // As with a filter: what is gone must not make a result shorter.
+            access.probe_on(nearest);
+        }
+        Ok(Self { column_name, column, metric, queries, k, range, access, row_ids, left_out, rows_left })
     }
 
     /// How many query vectors there are.
@@ -126,6 +136,12 @@ impl NearestPlan {
         access.index.entry().row_id_end..self.row_ids.end
     }
 
+    /// Rows among which the index would have to find those that count: what is gone from the table may still be
+    /// in the index.
+    fn known_rows(&self, access: &IndexAccess) -> u64 {
+        self.column.row_count().max(access.index.entry().rows).max(1)
+    }
+
     /// Asks the index, and recomputes the distances of what it found.
     fn probe(
         &self,
@@ -137,7 +153,9 @@ impl NearestPlan {
     ) -> Result<Vec<Candidate>> {
         let started = Instant::now();
         let index = access.index.open()?;
-        let matching = rows.map(|rows| rows.len() as f64 / self.column.row_count().max(1) as f64);
+        // A filter lets no row through that is gone.
+        let rows = rows.or(self.rows_left.as_deref());
+        let matching = rows.map(|rows| rows.len() as f64 / self.known_rows(access) as f64);
         let probe = Probe { rows, ..access.probe(self.k, matching, index.calibration()) };
         let found = index.search(query, &probe, progress)?;
         if let Some(trace) = trace {
@@ -189,7 +207,7 @@ impl NearestPlan {
     pub fn choice(&self, access: &IndexAccess, matches: u64) -> Choice {
         Choice {
             matches,
-            rows: self.column.row_count(),
+            rows: self.known_rows(access),
             vector_bytes: self.column.dim() * self.column.element().bytes(),
             index_row_bytes: access.row_bytes(),
             probes: access.expected_probes(),

@@ -21,7 +21,6 @@ use crate::query::request::{DEFAULT_LIMIT, Request, Rows};
 use crate::query::scan::Scan;
 use crate::query::snapshot::Snapshot;
 use crate::query::trace::Trace;
-use crate::storage::BatchRef;
 
 /// A request bound to a snapshot: names are resolved, and it is decided which way to go.
 #[derive(Debug)]
@@ -70,11 +69,15 @@ impl Plan {
             Rows::Offsets(offsets) => {
                 let mut offsets = offsets.clone();
                 offsets.sort_unstable();
-                let ids = offsets.iter().filter_map(|&offset| version.locate_offset(offset));
-                Path::Take(ids.map(|(batch, row)| batch.first_row_id + row as u64).collect())
+                let ids = offsets.iter().filter_map(|&offset| version.row_id_at(offset).transpose());
+                Path::Take(ids.collect::<Result<_>>()?)
             }
             Rows::RowIds(row_ids) => {
-                Path::Take(row_ids.iter().copied().filter(|&id| version.locate(id).is_some()).collect())
+                let ids = row_ids.iter().filter_map(|&id| match version.locate(id) {
+                    Ok(found) => found.map(|_| Ok(id)),
+                    Err(error) => Some(Err(error)),
+                });
+                Path::Take(ids.collect::<Result<_>>()?)
             }
             Rows::Nearest(nearest) => {
                 let limit = request.limit.unwrap_or(DEFAULT_LIMIT);
@@ -156,10 +159,7 @@ impl Plan {
         let version = self.snapshot.version();
         let row_ids: Vec<u64> = match self.matches(progress, trace)? {
             Some(rows) => rows.iter().collect(),
-            None => {
-                let ids = |batch: BatchRef| batch.first_row_id..batch.first_row_id + batch.rows as u64;
-                version.batches().flat_map(ids).collect()
-            }
+            None => version.live_row_ids()?.iter().collect(),
         };
         progress.check()?;
         let started = Instant::now();

@@ -52,8 +52,13 @@ impl Scan {
         projection: &Projection,
         progress: &Progress,
     ) -> Result<Option<Found>> {
-        let Some(predicate) = self.predicate.clone() else { return self.read_all(batch, projection) };
-        let mask = matching_mask(&self.version, batch, &predicate, progress)?;
+        let mask = match self.predicate.clone() {
+            Some(predicate) => matching_mask(&self.version, batch, &predicate, progress)?,
+            None => match self.version.live(batch)? {
+                Some(live) => live,
+                None => return self.read_all(batch, projection),
+            },
+        };
         let mask = self.cut(mask);
         let kept = mask.count_set_bits();
         if kept == 0 {
@@ -61,7 +66,8 @@ impl Scan {
         }
         self.to_return -= kept;
         let rows = read_batch(&self.version, batch, projection.reads())?;
-        let row_ids = mask.set_indices().map(|row| batch.first_row_id + row as u64).collect();
+        let ids = self.version.row_ids(batch)?;
+        let row_ids = mask.set_indices().map(|row| ids.id(row as u64)).collect();
         let rows = filter_record_batch(&rows, &mask.into()).map_err(Error::internal)?;
         Ok(Some(Found { rows, row_ids, distances: None, query_indexes: None }))
     }
@@ -74,9 +80,9 @@ impl Scan {
             return Ok(None);
         }
         self.to_return -= kept;
-        let first = batch.first_row_id + skipped as u64;
+        let ids = self.version.row_ids(batch)?.slice(skipped as u64..(skipped + kept) as u64);
         let rows = read_batch(&self.version, batch, projection.reads())?.slice(skipped, kept);
-        let row_ids = UInt64Array::from_iter_values(first..first + kept as u64);
+        let row_ids = UInt64Array::from_iter_values(ids.ranges(0..ids.len()).flatten());
         Ok(Some(Found { rows, row_ids, distances: None, query_indexes: None }))
     }
 

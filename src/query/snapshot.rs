@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use roaring::RoaringTreemap;
 
 use crate::error::Result;
 use crate::index::{VectorColumn, VectorIndex};
@@ -16,6 +18,7 @@ pub struct Snapshot {
     indexes: Vec<Arc<OpenIndex>>,
     // Opening a vector column walks all its batches, so it is done once per snapshot.
     vector_columns: Mutex<HashMap<String, Arc<VectorColumn>>>,
+    live_row_ids: OnceLock<Arc<RoaringTreemap>>,
     row_sets: RowSets,
 }
 
@@ -35,7 +38,22 @@ impl Snapshot {
                     .unwrap_or_else(|| Arc::new(OpenIndex::new(entry.clone(), version.folder().to_owned())))
             })
             .collect();
-        Self { version, indexes, vector_columns: Mutex::default(), row_sets: RowSets::default() }
+        Self {
+            version,
+            indexes,
+            vector_columns: Mutex::default(),
+            row_sets: RowSets::default(),
+            live_row_ids: OnceLock::new(),
+        }
+    }
+
+    /// Maps all files of the version, so that it stays readable when they are removed from the table's folder.
+    /// Whether all are there; what else is wrong with them, the first reader will say.
+    pub fn hold(&self) -> bool {
+        let segments = self.version.segments().iter().map(|segment| segment.hold());
+        let indexes = self.indexes.iter().map(|index| index.open().map(|_| ()));
+        let failed = segments.chain(indexes).filter(Result::is_err).count();
+        failed == 0
     }
 
     /// The version this snapshot shows.
@@ -46,6 +64,19 @@ impl Snapshot {
     /// The indexes of this version, in the order they were made.
     pub fn indexes(&self) -> &[Arc<OpenIndex>] {
         &self.indexes
+    }
+
+    /// The rows that a search of `index` has to choose from, because the index knows some that are gone;
+    /// `None` if it knows none of these.
+    pub fn rows_left(&self, index: &OpenIndex) -> Result<Option<Arc<RoaringTreemap>>> {
+        if self.version.rows_below(index.entry.row_id_end)? == index.entry.covered_rows {
+            return Ok(None);
+        }
+        if let Some(live) = self.live_row_ids.get() {
+            return Ok(Some(live.clone()));
+        }
+        let live = Arc::new(self.version.live_row_ids()?);
+        Ok(Some(self.live_row_ids.get_or_init(|| live).clone()))
     }
 
     /// The rows of the filters that were asked for lately.

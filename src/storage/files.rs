@@ -1,5 +1,6 @@
 //! Files that appear whole or not at all, and the order of syncing that makes it so.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -33,11 +34,28 @@ impl FileEntry {
         let path = self.locate(table);
         let (bytes, crc32c) = checksum(&path)?;
         check_length(&path, bytes, self.bytes)?;
-        if crc32c == self.crc32c {
+        self.check_crc32c(&path, crc32c)
+    }
+
+    /// The whole file, once its length and checksum are known to be right. For small files.
+    ///
+    /// # Errors
+    /// [`Error::Corrupted`] if the file is missing or differs from what was written.
+    pub fn read(&self, table: &Path) -> Result<Vec<u8>> {
+        let path = self.locate(table);
+        let mut bytes = Vec::new();
+        open_named(&path)?.read_to_end(&mut bytes).at("read", &path)?;
+        check_length(&path, bytes.len() as u64, self.bytes)?;
+        self.check_crc32c(&path, crc32c::crc32c(&bytes))?;
+        Ok(bytes)
+    }
+
+    fn check_crc32c(&self, path: &Path, found: u32) -> Result<()> {
+        if found == self.crc32c {
             return Ok(());
         }
-        let reason = format!("its checksum is {crc32c:08x}, but the manifest says {:08x}", self.crc32c);
-        Err(Error::corrupted(&path, reason))
+        let reason = format!("its checksum is {found:08x}, but the manifest says {:08x}", self.crc32c);
+        Err(Error::corrupted(path, reason))
     }
 }
 
@@ -47,6 +65,17 @@ pub fn check_length(path: &Path, bytes: u64, expected: u64) -> Result<()> {
         return Ok(());
     }
     Err(Error::corrupted(path, format!("it has {bytes} bytes, but the manifest says {expected}")))
+}
+
+/// How long a file is.
+pub fn length(path: &Path) -> Result<u64> {
+    Ok(fs::metadata(path).at("look at", path)?.len())
+}
+
+/// Makes a file look as if it was written now; whether there is such a file.
+pub fn touch(path: &Path) -> bool {
+    let file = File::options().append(true).open(path);
+    file.is_ok_and(|file| file.set_modified(std::time::SystemTime::now()).is_ok())
 }
 
 /// Opens a file that a manifest names. A missing one is damage, not an I/O error.
@@ -78,15 +107,31 @@ fn checksum(path: &Path) -> Result<(u64, u32)> {
 /// Returns `false`, and changes nothing, if `path` exists already: of two writers one wins. After
 /// a crash the file is either absent or whole.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+    create_new_if(path, bytes, ".tmp-", || Ok(true))
+}
+
+/// As [`create_new`], but only if `go_on` agrees, which is asked when a temporary file in the same folder says
+/// already that this is about to happen: its name begins with `prefix`, and this process holds a lock on it.
+pub fn create_new_if(
+    path: &Path,
+    bytes: &[u8],
+    prefix: &str,
+    go_on: impl FnOnce() -> Result<bool>,
+) -> Result<bool> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // In the same folder, because only there it can be linked to its name in one step.
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".tmp-");
+    builder.prefix(prefix);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).at("create a file in", folder)?;
+    // Where there are no locks, the file's age has to do.
+    let _ = file.as_file().try_lock();
     file.write_all(bytes).at("write", path)?;
     file.as_file().sync_all().at("sync", path)?;
+    if !go_on()? {
+        return Ok(false);
+    }
     match file.persist_noclobber(path) {
         Ok(_) => Ok(true),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -146,6 +191,12 @@ impl NewFiles {
         self.paths.push(path.into());
     }
 
+    /// Makes their names durable: a version must not name what a crash can take away.
+    pub fn sync_names(&self) -> Result<()> {
+        let folders: BTreeSet<&Path> = self.paths.iter().filter_map(|path| path.parent()).collect();
+        folders.into_iter().try_for_each(sync_folder)
+    }
+
     /// An error if one of them has gone, because somebody dropped the table meanwhile.
     pub fn check(&self) -> Result<()> {
         for path in &self.paths {
@@ -157,6 +208,21 @@ impl NewFiles {
     /// Lets them stay.
     pub fn keep(mut self) {
         self.paths.clear();
+    }
+
+    /// Watches over those of another, too.
+    pub fn append(&mut self, mut other: Self) {
+        self.paths.append(&mut other.paths);
+    }
+
+    /// Lets those stay that `is_named`, and removes the others.
+    pub fn keep_if(mut self, is_named: impl Fn(&Path) -> bool) {
+        self.paths.retain(|path| !is_named(path));
+    }
+
+    /// Removes them.
+    pub fn remove(&mut self) {
+        drop(std::mem::take(self));
     }
 }
 

@@ -4,16 +4,14 @@
 //! manifest appears, so a reader sees the version before a commit or the one after it, and a
 //! crash leaves at worst some files that no manifest names.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 use crate::storage::files::{self, FileEntry};
-use crate::storage::schema;
+use crate::storage::{checked_json, schema};
 
 /// The newest format that this release reads, and the one it writes.
 pub const FORMAT: u32 = 1;
@@ -29,6 +27,9 @@ pub struct Manifest {
     pub created_ms: i64,
     /// The columns.
     pub schema: SchemaRef,
+    /// The version that last changed the columns, or put other rows in the place of all. What was
+    /// computed from an earlier one, such as an index, does not fit any more.
+    pub generation: u64,
     /// The row id that the next inserted row gets. No row has this id or a higher one.
     pub next_row_id: u64,
     /// The rows, in storage order, which is the order of their ids.
@@ -42,14 +43,57 @@ pub struct Manifest {
 pub struct SegmentEntry {
     /// The file.
     pub file: FileEntry,
-    /// How many rows it has.
+    /// How many rows the file has, deleted ones included.
     pub rows: u64,
-    /// The row id of its first row; the others follow without gaps.
+    /// The row id of its first row.
     pub first_row_id: u64,
+    /// The ids of the others, unless they follow without gaps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_ids: Option<RowIdsEntry>,
     /// How many rows each of its record batches has.
     pub batches: Vec<u32>,
     /// CRC-32C of the footer, which is all that a reader needs to find the batches.
     pub footer_crc32c: u32,
+    /// Which of its rows are gone, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletions: Option<DeletionsEntry>,
+}
+
+/// The ids of a segment's rows, where they have gaps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowIdsEntry {
+    /// The file: a set in Roaring's portable 64-bit format.
+    pub file: FileEntry,
+    /// The id after that of the last row.
+    pub end: u64,
+}
+
+/// The rows of a segment that are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletionsEntry {
+    /// The file: a set of places, counted from 0, in Roaring's portable format.
+    pub file: FileEntry,
+    /// How many there are.
+    pub rows: u64,
+}
+
+impl SegmentEntry {
+    /// How many rows it has that are not deleted.
+    pub fn live_rows(&self) -> u64 {
+        self.rows - self.deletions.as_ref().map_or(0, |deletions| deletions.rows)
+    }
+
+    /// The id after that of its last row.
+    pub fn row_id_end(&self) -> u64 {
+        self.row_ids.as_ref().map_or(self.first_row_id + self.rows, |ids| ids.end)
+    }
+
+    /// The segment's files.
+    pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
+        let row_ids = self.row_ids.as_ref().map(|ids| &ids.file);
+        let deletions = self.deletions.as_ref().map(|deletions| &deletions.file);
+        [&self.file].into_iter().chain(row_ids).chain(deletions)
+    }
 }
 
 /// One index of a column.
@@ -67,8 +111,11 @@ pub struct IndexEntry {
     pub metric: String,
     /// Rows with a smaller id are covered.
     pub row_id_end: u64,
-    /// How many rows are covered.
+    /// How many rows are in the index.
     pub rows: u64,
+    /// How many rows the table had with smaller ids, those without a vector included. If there are
+    /// fewer now, the index still knows some that are gone.
+    pub covered_rows: u64,
     /// When it was built, in milliseconds since 1970 (UTC).
     pub created_ms: i64,
     /// Its files.
@@ -88,15 +135,10 @@ struct Document {
     columns: Vec<String>,
     #[serde(with = "schema::hex")]
     schema: Vec<u8>,
+    generation: u64,
     next_row_id: u64,
     segments: Vec<SegmentEntry>,
     indexes: Vec<IndexEntry>,
-}
-
-/// All that every format, also a later one, promises to have.
-#[derive(Deserialize)]
-struct AnyFormat {
-    format: u32,
 }
 
 impl Manifest {
@@ -107,6 +149,7 @@ impl Manifest {
             table_id: uuid::Uuid::new_v4().to_string(),
             created_ms: now_ms(),
             schema,
+            generation: 1,
             next_row_id: 0,
             segments: Vec::new(),
             indexes: Vec::new(),
@@ -129,34 +172,97 @@ impl Manifest {
 
     /// How many rows the version has.
     pub fn row_count(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.rows).sum()
+        self.segments.iter().map(SegmentEntry::live_rows).sum()
+    }
+
+    /// Every file of the version but the manifest: rows and indexes.
+    pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
+        let rows = self.segments.iter().flat_map(SegmentEntry::files);
+        rows.chain(self.indexes.iter().flat_map(|index| &index.files))
+    }
+
+    /// Whether `path` is one of the version's files, or the folder of one, in the table's folder.
+    pub fn names(&self, table: &Path, path: &Path) -> bool {
+        let Ok(relative) = path.strip_prefix(table) else { return false };
+        self.files().any(|file| Path::new(&file.path).starts_with(relative))
     }
 
     /// The file of a version.
     pub fn path(table: &Path, version: u64) -> PathBuf {
-        table.join("versions").join(format!("{version:020}.json"))
+        checked_json::numbered(&table.join("versions"), version)
     }
 
     /// Publishes this manifest, every file of which must be durable already.
     ///
-    /// Returns `false` if the version exists: another writer won. After `true` all readers see the
-    /// version; it is durable once the folder `versions` is synced.
+    /// Returns `false` if the version exists, or if the one before is not there any more: another writer
+    /// won. After `true` all readers see the version; it is durable once the folder `versions` is synced.
     pub fn publish(&self, table: &Path) -> Result<bool> {
-        files::create_new(&Self::path(table, self.version), &self.encode()?)
+        let path = Self::path(table, self.version);
+        // With the claim made first, no cleaner removes a version of this number unseen: it was never taken.
+        let base_is_there = || match self.version {
+            1 => Self::latest_version(table).map(|latest| latest.is_none()),
+            version => Ok(Self::path(table, version - 1).exists()),
+        };
+        files::create_new_if(&path, &self.encode()?, &Self::temporary_prefix(self.version), base_is_there)
+    }
+
+    /// What the temporary file of a version that is about to be published begins with.
+    pub fn temporary_prefix(version: u64) -> String {
+        format!(".tmp-{version:020}-")
+    }
+
+    /// Keeps a copy of a version's manifest, so that cleaning up leaves its files alone.
+    ///
+    /// Returns `false` if the version was removed meanwhile, and perhaps its files too.
+    pub fn pin(table: &Path, version: u64) -> Result<bool> {
+        let pinned = Self::pinned_path(table, version);
+        // An old copy that nobody needs might be removed any moment; a new one is not.
+        if !files::touch(&pinned) {
+            let folder = table.join("pinned");
+            files::create_folder(&folder)?;
+            let Ok(bytes) = checked_json::read(&Self::path(table, version)) else { return Ok(false) };
+            files::create_new(&pinned, &bytes)?;
+            files::sync_folder(&folder)?;
+        }
+        Ok(Self::path(table, version).exists())
+    }
+
+    /// Where the copy of a version's manifest is.
+    pub fn pinned_path(table: &Path, version: u64) -> PathBuf {
+        checked_json::numbered(&table.join("pinned"), version)
+    }
+
+    /// The numbers of the versions of which there is a copy.
+    pub fn pinned_versions(table: &Path) -> Result<Vec<u64>> {
+        checked_json::numbers_in(&table.join("pinned"))
+    }
+
+    /// The copy of a version's manifest.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`].
+    pub fn read_pinned(table: &Path, version: u64) -> Result<Self> {
+        Self::read_from(Self::pinned_path(table, version), version)
+    }
+
+    /// The numbers of all versions, ascending; none if there is no table in this folder.
+    pub fn versions(table: &Path) -> Result<Vec<u64>> {
+        checked_json::numbers_in(&table.join("versions"))
     }
 
     /// The number of the newest version; `None` if there is no table in this folder.
     pub fn latest_version(table: &Path) -> Result<Option<u64>> {
-        let folder = table.join("versions");
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if is_absent(&error) => return Ok(None),
-            entries => entries.at("list", &folder)?,
-        };
-        let mut latest = None;
-        for entry in entries {
-            latest = latest.max(version_of(&entry.at("list", &folder)?.file_name()));
-        }
-        Ok(latest)
+        Ok(Self::versions(table)?.pop())
+    }
+
+    /// The length of the file of a version.
+    pub fn bytes(table: &Path, version: u64) -> Result<u64> {
+        files::length(&Self::path(table, version))
+    }
+
+    /// The length of the copy of a version's file.
+    pub fn pinned_bytes(table: &Path, version: u64) -> Result<u64> {
+        files::length(&Self::pinned_path(table, version))
     }
 
     /// The newest manifest; `None` if there is no table in this folder.
@@ -170,13 +276,11 @@ impl Manifest {
     /// [`Error::Corrupted`] if it is missing or any byte of it is not as it was written,
     /// [`Error::UnsupportedFormat`] if a newer release wrote it.
     pub fn read(table: &Path, version: u64) -> Result<Self> {
-        let path = Self::path(table, version);
-        let bytes = match fs::read(&path) {
-            Err(error) if is_absent(&error) => {
-                return Err(Error::corrupted(&path, "the file is missing"));
-            }
-            bytes => bytes.at("read", &path)?,
-        };
+        Self::read_from(Self::path(table, version), version)
+    }
+
+    fn read_from(path: PathBuf, version: u64) -> Result<Self> {
+        let bytes = checked_json::read(&path)?;
         let manifest = Self::decode(&path, &bytes)?;
         if manifest.version != version {
             let reason = format!("it describes version {}", manifest.version);
@@ -193,32 +297,23 @@ impl Manifest {
             created_ms: self.created_ms,
             columns: self.schema.fields().iter().map(|field| schema::describe(field)).collect(),
             schema: schema::encode(&self.schema),
+            generation: self.generation,
             next_row_id: self.next_row_id,
             segments: self.segments.clone(),
             indexes: self.indexes.clone(),
         };
-        let json = serde_json::to_vec_pretty(&document).map_err(Error::internal)?;
-        // The document's own opening brace gives way to the one of the first line.
-        let rest = json.get(1..).unwrap_or_default();
-        Ok([first_line(rest).as_bytes(), rest].concat())
+        checked_json::encode(&document)
     }
 
     fn decode(path: &Path, bytes: &[u8]) -> Result<Self> {
         let damaged = |reason: String| Error::corrupted(path, reason);
-        let rest = bytes.get(FIRST_LINE_BYTES..).unwrap_or_default();
-        if !bytes.starts_with(first_line(rest).as_bytes()) {
-            return Err(damaged("its checksum does not match its content".to_owned()));
-        }
-        let AnyFormat { format } = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
-        if format > FORMAT {
-            return Err(Error::UnsupportedFormat { path: path.to_owned(), found: format, supported: FORMAT });
-        }
-        let document: Document = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
+        let document: Document = checked_json::decode(path, bytes, FORMAT)?;
         let manifest = Self {
             version: document.version,
             table_id: document.table_id,
             created_ms: document.created_ms,
             schema: schema::decode(&document.schema).map_err(damaged)?,
+            generation: document.generation,
             next_row_id: document.next_row_id,
             segments: document.segments,
             indexes: document.indexes,
@@ -235,32 +330,17 @@ impl Manifest {
             if segment.batches.iter().map(|&rows| u64::from(rows)).sum::<u64>() != segment.rows {
                 return Err(format!("the batches of {name} do not add up to its rows"));
             }
-            if segment.first_row_id < next {
+            if segment.deletions.as_ref().is_some_and(|deletions| deletions.rows > segment.rows) {
+                return Err(format!("more rows of {name} are deleted than it has"));
+            }
+            let packed_end = segment.first_row_id.checked_add(segment.rows).ok_or("row ids overflow")?;
+            if segment.first_row_id < next || segment.row_id_end() < packed_end {
                 return Err(format!("the row ids of {name} are out of order"));
             }
-            next = segment.first_row_id.checked_add(segment.rows).ok_or("row ids overflow")?;
+            next = segment.row_id_end();
         }
         if self.next_row_id < next { Err("the next row id is taken".to_owned()) } else { Ok(()) }
     }
-}
-
-/// How long the line with the checksum is.
-const FIRST_LINE_BYTES: usize = r#"{"crc32c":"00000000","#.len();
-
-/// The line that begins a manifest. It holds the checksum of all that follows it, and is itself
-/// compared byte by byte, so that no byte of the file can change unnoticed.
-fn first_line(rest: &[u8]) -> String {
-    format!(r#"{{"crc32c":"{:08x}","#, crc32c::crc32c(rest))
-}
-
-fn version_of(name: &std::ffi::OsStr) -> Option<u64> {
-    let digits = name.to_str()?.strip_suffix(".json")?;
-    let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| digits.parse().ok()).flatten()
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Milliseconds since 1970 (UTC).

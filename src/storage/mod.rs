@@ -4,21 +4,28 @@
 //! act that publishes is creating the manifest of a version ([`Manifest::publish`]); everything
 //! else here serves it. `docs/format.md` says every byte.
 
+mod checked_json;
 pub mod files;
 mod layout;
 mod manifest;
 mod map;
+mod row_ids;
 mod schema;
 mod segment;
 mod segment_writer;
+mod sets;
+mod tags;
 mod temporary;
 mod version;
 
 pub use files::{FileEntry, NewFiles};
-pub use manifest::{FORMAT, IndexEntry, Manifest, SegmentEntry};
+pub use manifest::{DeletionsEntry, FORMAT, IndexEntry, Manifest, RowIdsEntry, SegmentEntry};
 pub use map::MappedFile;
+pub use row_ids::RowIds;
 pub use schema::stored_schema;
 pub use segment::Segment;
 pub use segment_writer::{Limits, SegmentWriter};
+pub use sets::{write_deletions, write_row_ids};
+pub use tags::TagList;
 pub use temporary::TemporaryFolder;
 pub use version::{BatchRef, Version};

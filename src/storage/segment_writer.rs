@@ -196,7 +196,15 @@ impl OpenSegment {
         let file = self.writer.into_inner().map_err(|error| failed(error, &self.path))?;
         let file = file.finish(self.name)?;
         let footer_crc32c = footer_crc32c(&self.path, &file)?;
-        Ok(SegmentEntry { file, rows: self.rows, first_row_id: 0, batches: self.batches, footer_crc32c })
+        Ok(SegmentEntry {
+            file,
+            rows: self.rows,
+            first_row_id: 0,
+            row_ids: None,
+            batches: self.batches,
+            footer_crc32c,
+            deletions: None,
+        })
     }
 }
 

@@ -1,13 +1,17 @@
 //! An open version: the rows that a manifest names, found by position and by row id.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::SchemaRef;
+use roaring::{RoaringBitmap, RoaringTreemap};
 
 use crate::error::Result;
 use crate::storage::manifest::Manifest;
+use crate::storage::row_ids::RowIds;
 use crate::storage::segment::Segment;
 use crate::storage::temporary::TemporaryFolder;
 
@@ -17,7 +21,7 @@ pub struct Version {
     folder: PathBuf,
     manifest: Manifest,
     segments: Vec<Arc<Segment>>,
-    /// The offset in the table of each segment's first row.
+    /// How many rows the segments before each have.
     segment_starts: Vec<u64>,
     row_count: u64,
     /// Kept as long as the version, which opens files in it late.
@@ -31,11 +35,9 @@ pub struct BatchRef {
     pub segment: usize,
     /// Its position in the segment.
     pub batch: usize,
-    /// The id of its first row; the others follow without gaps.
-    pub first_row_id: u64,
-    /// The offset in the table of its first row.
-    pub first_offset: u64,
-    /// How many rows it has.
+    /// The place in the segment of its first row.
+    pub start: u64,
+    /// How many rows it has, deleted ones included.
     pub rows: usize,
 }
 
@@ -43,19 +45,21 @@ impl Version {
     /// The version that `manifest` describes, in the table's `folder`. Opens no file; segments
     /// that `previous` has too are shared with it, and with what it has mapped already.
     pub fn new(folder: &Path, manifest: Manifest, previous: Option<&Self>) -> Self {
-        let previous = previous.map_or(&[][..], |version| &version.segments);
-        let segments = manifest.segments.iter().enumerate().map(|(index, entry)| {
-            let shared = previous.get(index).filter(|segment| segment.entry() == entry);
-            shared
-                .cloned()
-                .unwrap_or_else(|| Arc::new(Segment::new(folder, manifest.schema.clone(), entry.clone())))
+        let previous = previous.filter(|version| version.manifest.schema == manifest.schema);
+        let known = previous.map_or(&[][..], |version| &version.segments);
+        let known: HashMap<&str, &Arc<Segment>> =
+            known.iter().map(|segment| (segment.entry().file.path.as_str(), segment)).collect();
+        let segments = manifest.segments.iter().map(|entry| match known.get(entry.file.path.as_str()) {
+            Some(&same) if same.entry() == entry => same.clone(),
+            Some(older) => Arc::new(Segment::sharing(older, entry.clone())),
+            None => Arc::new(Segment::new(folder, manifest.schema.clone(), entry.clone())),
         });
         let segments: Vec<_> = segments.collect();
         let mut row_count = 0;
         let mut segment_starts = Vec::with_capacity(segments.len());
         for segment in &segments {
             segment_starts.push(row_count);
-            row_count += segment.rows();
+            row_count += segment.entry().live_rows();
         }
         Self { folder: folder.to_owned(), manifest, segments, segment_starts, row_count, _home: None }
     }
@@ -92,9 +96,7 @@ impl Version {
 
     /// The bytes of all files of the version: rows and indexes.
     pub fn total_bytes(&self) -> u64 {
-        let rows = self.manifest.segments.iter().map(|segment| segment.file.bytes);
-        let indexes = self.manifest.indexes.iter().flat_map(|index| &index.files).map(|file| file.bytes);
-        rows.chain(indexes).sum()
+        self.manifest.files().map(|file| file.bytes).sum()
     }
 
     /// All batches in storage order, which is the order of the row ids too.
@@ -108,13 +110,61 @@ impl Version {
 
     fn batch_ref(&self, segment: usize, batch: usize) -> BatchRef {
         let (start, rows) = self.segments[segment].batch_rows(batch);
-        BatchRef {
-            segment,
-            batch,
-            first_row_id: self.segments[segment].first_row_id() + start,
-            first_offset: self.segment_starts[segment] + start,
-            rows,
+        BatchRef { segment, batch, start, rows }
+    }
+
+    /// The ids of a batch's rows.
+    ///
+    /// # Errors
+    /// [`Error::Corrupted`](crate::error::Error::Corrupted) if a file that has them is missing or
+    /// damaged.
+    pub fn row_ids(&self, batch: &BatchRef) -> Result<RowIds> {
+        Ok(self.segments[batch.segment].row_ids()?.slice(batch.start..batch.start + batch.rows as u64))
+    }
+
+    /// Which rows of a batch are not deleted; `None` if all are there.
+    ///
+    /// # Errors
+    /// As [`Version::row_ids`].
+    pub fn live(&self, batch: &BatchRef) -> Result<Option<BooleanBuffer>> {
+        self.segments[batch.segment].live(batch.batch)
+    }
+
+    /// How many rows have an id below `row_id`.
+    ///
+    /// # Errors
+    /// As [`Version::row_ids`].
+    pub fn rows_below(&self, row_id: u64) -> Result<u64> {
+        let mut rows = 0;
+        for segment in &self.segments {
+            if segment.entry().row_id_end() <= row_id {
+                rows += segment.entry().live_rows();
+            } else if segment.first_row_id() < row_id {
+                let places = segment.row_ids()?.rank(row_id);
+                let deleted =
+                    segment.deleted()?.map_or(0, |deleted| deleted.range_cardinality(..places as u32));
+                rows += places - deleted;
+            }
         }
+        Ok(rows)
+    }
+
+    /// The ids of all rows.
+    ///
+    /// # Errors
+    /// As [`Version::row_ids`].
+    pub fn live_row_ids(&self) -> Result<RoaringTreemap> {
+        let mut all = RoaringTreemap::new();
+        for segment in &self.segments {
+            let ids = segment.row_ids()?;
+            for range in ids.ranges(0..ids.len()) {
+                all.insert_range(range);
+            }
+            for place in segment.deleted()?.into_iter().flatten() {
+                all.remove(ids.id(u64::from(place)));
+            }
+        }
+        Ok(all)
     }
 
     /// A batch with all columns, in place: no row is copied.
@@ -135,27 +185,44 @@ impl Version {
         self.segments[batch.segment].column_batch(batch.batch, projection)
     }
 
-    /// The batch that has the row with this id, and the row's place in it.
-    pub fn locate(&self, row_id: u64) -> Option<(BatchRef, usize)> {
+    /// The batch that has the row with this id, and the row's place in it; `None` if there is no such
+    /// row, or none any more.
+    ///
+    /// # Errors
+    /// As [`Version::row_ids`].
+    pub fn locate(&self, row_id: u64) -> Result<Option<(BatchRef, usize)>> {
         let after = self.segments.partition_point(|segment| segment.first_row_id() <= row_id);
-        let index = after.checked_sub(1)?;
-        self.locate_in(index, row_id - self.segments[index].first_row_id())
-    }
-
-    /// The batch that has the row at this offset in the table, and the row's place in it.
-    pub fn locate_offset(&self, offset: u64) -> Option<(BatchRef, usize)> {
-        // Of several segments that begin here, all but the last are empty.
-        let after = self.segment_starts.partition_point(|&start| start <= offset);
-        let index = after.checked_sub(1)?;
-        self.locate_in(index, offset - self.segment_starts[index])
-    }
-
-    fn locate_in(&self, segment: usize, offset: u64) -> Option<(BatchRef, usize)> {
-        if offset >= self.segments[segment].rows() {
-            return None;
+        let Some(index) = after.checked_sub(1) else { return Ok(None) };
+        let segment = &self.segments[index];
+        let Some(place) = segment.row_ids()?.place(row_id) else { return Ok(None) };
+        if segment.deleted()?.is_some_and(|deleted| deleted.contains(place as u32)) {
+            return Ok(None);
         }
-        let (batch, row) = self.segments[segment].locate(offset);
-        Some((self.batch_ref(segment, batch), row))
+        Ok(Some(self.locate_in(index, place)))
+    }
+
+    /// The id of the row at this offset in the table; `None` if there are not so many rows.
+    ///
+    /// # Errors
+    /// As [`Version::row_ids`].
+    pub fn row_id_at(&self, offset: u64) -> Result<Option<u64>> {
+        if offset >= self.row_count {
+            return Ok(None);
+        }
+        // Of several segments that begin here, all but the last are empty.
+        let index = self.segment_starts.partition_point(|&start| start <= offset) - 1;
+        let segment = &self.segments[index];
+        let rank = offset - self.segment_starts[index];
+        let place = match segment.deleted()? {
+            None => rank,
+            Some(deleted) => live_place(deleted, rank, segment.rows()),
+        };
+        Ok(Some(segment.row_ids()?.id(place)))
+    }
+
+    fn locate_in(&self, segment: usize, place: u64) -> (BatchRef, usize) {
+        let (batch, row) = self.segments[segment].locate(place);
+        (self.batch_ref(segment, batch), row)
     }
 
     /// Reads every file of the version and checks every byte.
@@ -164,8 +231,22 @@ impl Version {
     /// [`Error::Corrupted`](crate::error::Error::Corrupted) naming the first file that is missing
     /// or damaged.
     pub fn verify(&self) -> Result<()> {
-        self.segments.iter().try_for_each(|segment| segment.verify(&self.folder))?;
+        self.segments.iter().try_for_each(|segment| segment.verify())?;
         let mut index_files = self.manifest.indexes.iter().flat_map(|index| &index.files);
         index_files.try_for_each(|file| file.verify(&self.folder))
     }
+}
+
+/// The place of the row that has `rank` rows before it which are not deleted.
+fn live_place(deleted: &RoaringBitmap, rank: u64, rows: u64) -> u64 {
+    let (mut low, mut high) = (rank, rows - 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if middle + 1 - deleted.rank(middle as u32) > rank {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
 }

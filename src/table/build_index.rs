@@ -6,7 +6,7 @@ use crate::error::{Error, Result, nearest};
 use crate::index::{self, Built, IndexConfig};
 use crate::progress::Progress;
 use crate::query::column_name;
-use crate::storage::{IndexEntry, Manifest, NewFiles};
+use crate::storage::{IndexEntry, Manifest, NewFiles, Version};
 use crate::table::Table;
 
 /// How an index is made.
@@ -55,6 +55,7 @@ impl Table {
     /// [`Error::IndexExists`] if there is an index of that name and `options.replace` is false,
     /// [`Error::ColumnNotFound`], and whatever is wrong with the settings.
     pub fn create_index(&self, column: &str, options: &IndexOptions, progress: &Progress) -> Result<()> {
+        self.check_writable()?;
         let snapshot = self.snapshot()?;
         let column = column_name(snapshot.version().schema(), column);
         let name = options.name.clone().unwrap_or_else(|| format!("{column}_idx"));
@@ -68,16 +69,11 @@ impl Table {
         let new_files = NewFiles::one(folder);
         progress.check()?;
 
-        let entry = entry(name, column, uuid, snapshot.version().manifest().next_row_id, built);
-        let covered = snapshot.version().manifest().segments.clone();
+        let entry = entry(name, column, uuid, snapshot.version(), built);
+        let covered = snapshot.version().manifest();
         self.commit_files(new_files, |manifest| {
             check_free(manifest, &entry.name, options.replace)?;
-            if !covered.iter().all(|segment| manifest.segments.contains(segment)) {
-                return Err(Error::Conflict {
-                    action: "building the index",
-                    reason: "the rows it was built from were replaced meanwhile".to_owned(),
-                });
-            }
+            check_same_generation(covered, manifest)?;
             let mut next = manifest.clone();
             next.indexes.retain(|index| index.name != entry.name);
             next.indexes.push(entry.clone());
@@ -115,32 +111,44 @@ impl Table {
     pub fn list_indices(&self) -> Result<Vec<IndexInfo>> {
         let version = self.current()?;
         let info = |entry: &IndexEntry| {
-            let unindexed_rows = version
-                .batches()
-                .map(|batch| {
-                    let end = batch.first_row_id + batch.rows as u64;
-                    end.saturating_sub(batch.first_row_id.max(entry.row_id_end))
-                })
-                .sum();
-            IndexInfo { entry: entry.clone(), indexed_rows: entry.rows, unindexed_rows }
+            let covered = version.rows_below(entry.row_id_end)?;
+            // Of the rows that went meanwhile the index may still know some.
+            let indexed_rows = entry.rows.min(covered);
+            let unindexed_rows = version.row_count() - covered;
+            Ok(IndexInfo { entry: entry.clone(), indexed_rows, unindexed_rows })
         };
-        Ok(version.manifest().indexes.iter().map(info).collect())
+        version.manifest().indexes.iter().map(info).collect()
     }
 }
 
-fn entry(name: String, column: String, uuid: String, row_id_end: u64, built: Built) -> IndexEntry {
+fn entry(name: String, column: String, uuid: String, version: &Version, built: Built) -> IndexEntry {
     IndexEntry {
         name,
         column,
         kind: built.kind.to_owned(),
         uuid,
         metric: built.metric.map_or_else(String::new, |metric| metric.to_string()),
-        row_id_end,
+        row_id_end: version.manifest().next_row_id,
         rows: built.rows,
+        covered_rows: version.row_count(),
         created_ms: chrono::Utc::now().timestamp_millis(),
         files: built.files,
         details: built.details,
     }
+}
+
+/// What is filed by row id stays right while rows come, go and move between files.
+fn check_same_generation(read: &Manifest, newest: &Manifest) -> Result<()> {
+    if read.generation == newest.generation {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        action: "building the index",
+        reason: format!(
+            "the rows or columns it was built from were replaced meanwhile, by version {}",
+            newest.generation
+        ),
+    })
 }
 
 fn check_free(manifest: &Manifest, name: &str, replace: bool) -> Result<()> {

@@ -100,7 +100,7 @@ fn sample(column: &VectorColumn, count: usize) -> Vec<Sampled> {
     let usable = places.filter(|(chunk, row)| !chunk.is_null(*row)).map(|(chunk, row)| {
         let mut vector = vec![0.0; column.dim()];
         chunk.vectors().slice(row..row + 1, column.dim()).to_f64(&mut vector);
-        Sampled { row_id: chunk.first_row_id() + row as u64, vector }
+        Sampled { row_id: chunk.row_id(row), vector }
     });
     usable.filter(|sampled| sampled.vector.iter().all(|value| value.is_finite())).collect()
 }

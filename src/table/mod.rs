@@ -6,11 +6,22 @@
 //! winner's version.
 
 mod build_index;
+mod cleanup;
+mod commit;
+mod compact;
 mod conform;
+mod delete;
+mod keys;
+mod matching;
 mod measure_recall;
+mod merge;
 mod name;
+mod optimize;
 mod read;
+mod rewrite;
 mod state;
+mod update;
+mod versions;
 mod writer;
 
 use std::fmt;
@@ -23,14 +34,21 @@ use arrow::datatypes::SchemaRef;
 
 use crate::error::{Error, Result};
 use crate::query::Snapshot;
-use crate::storage::files;
-use crate::storage::{Manifest, NewFiles, TemporaryFolder, Version};
+use crate::storage::{TemporaryFolder, Version};
 
 pub use build_index::{IndexInfo, IndexOptions};
+pub use cleanup::{CleanedUp, CleanupOptions};
+use commit::Queue;
+pub use compact::Compacted;
+pub use delete::Deleted;
 pub use measure_recall::{MeasuredRecall, RecallOptions};
+pub use merge::{MergeOptions, Merged};
 pub use name::{check_name, folder_of, name_of};
+pub use optimize::{OptimizeOptions, Optimized, Verified};
 pub use read::TableStats;
 use state::Current;
+pub use update::{NewValue, Updated};
+pub use versions::{TagInfo, VersionInfo, VersionRef};
 pub use writer::{CreateMode, WriteMode, Writer};
 
 /// A handle to a table. Clones are the same handle: closing one closes all.
@@ -45,8 +63,7 @@ struct Handle {
     options: TableOptions,
     /// `None` once the handle is closed.
     current: Mutex<Option<Current>>,
-    /// Writers of one process wait for each other instead of losing races.
-    commits: Mutex<()>,
+    commits: Queue,
 }
 
 /// How a handle behaves.
@@ -70,13 +87,9 @@ impl Table {
         let folder = folder_of(connection, name);
         let absent = || Error::table_not_found(name);
         let current = Current::open(&folder, &options)?.ok_or_else(absent)?;
-        let handle = Handle {
-            name: name.to_owned(),
-            folder,
-            options,
-            current: Mutex::new(Some(current)),
-            commits: Mutex::new(()),
-        };
+        let commits = commit::queue_of(&folder);
+        let handle =
+            Handle { name: name.to_owned(), folder, options, current: Mutex::new(Some(current)), commits };
         Ok(Self { handle: Arc::new(handle) })
     }
 
@@ -123,12 +136,12 @@ impl Table {
         Ok(self.current()?.schema().clone())
     }
 
-    /// The number of the newest version.
+    /// The number of the newest version, or of the one that is checked out.
     pub fn version(&self) -> Result<u64> {
         Ok(self.current()?.manifest().version)
     }
 
-    /// A snapshot of the newest version.
+    /// A snapshot of the newest version, or of the one that is checked out.
     ///
     /// # Errors
     /// [`Error::Closed`] after [`Table::close`], or when the table was dropped and created anew;
@@ -143,6 +156,9 @@ impl Table {
     /// # Errors
     /// As [`Table::current`].
     pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        if let Some(pinned) = self.pinned()? {
+            return Ok(pinned);
+        }
         self.refresh(self.handle.options.read_consistency_interval)
     }
 
@@ -161,49 +177,29 @@ impl Table {
         writer.commit()
     }
 
-    /// Publishes the version that `change` makes of the newest one, and returns its number. Files
-    /// that it names must be durable already.
-    ///
-    /// `change` runs again, on a newer manifest, whenever another writer was faster; it returns an
-    /// error if what it wants no longer applies.
-    ///
-    /// # Errors
-    /// Those of `change` and of [`Table::current`], and I/O errors.
-    pub fn commit(&self, change: impl Fn(&Manifest) -> Result<Manifest>) -> Result<u64> {
-        self.commit_files(NewFiles::default(), change)
+    /// The version that is checked out, if one is.
+    fn pinned(&self) -> Result<Option<Arc<Snapshot>>> {
+        let guard = self.lock();
+        Ok(guard.as_ref().ok_or_else(|| self.closed())?.pinned.clone())
     }
 
-    /// As [`Table::commit`], for a version that names `new_files`: they stay if it is published,
-    /// and are removed if not.
-    pub fn commit_files(
-        &self,
-        new_files: NewFiles,
-        change: impl Fn(&Manifest) -> Result<Manifest>,
-    ) -> Result<u64> {
-        let _queue = self.handle.commits.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let base = self.refresh(Duration::ZERO)?.version().clone();
-            let changed = change(base.manifest())?;
-            let next = base.manifest().successor();
-            let next = Manifest {
-                version: next.version,
-                table_id: next.table_id,
-                created_ms: next.created_ms,
-                ..changed
-            };
-            new_files.check()?;
-            if next.publish(&self.handle.folder)? {
-                // From here on readers see the files, whatever else may fail.
-                new_files.keep();
-                files::sync_folder(&self.handle.folder.join("versions"))?;
-                // A handle sees its own writes at once. What goes wrong here, the next read reports.
-                let _ = self.refresh(Duration::ZERO);
-                return Ok(next.version);
+    fn pin(&self, pinned: Option<Arc<Snapshot>>) -> Result<()> {
+        self.lock().as_mut().ok_or_else(|| self.closed())?.pinned = pinned;
+        Ok(())
+    }
+
+    /// An error if an earlier version is checked out.
+    fn check_writable(&self) -> Result<()> {
+        match self.pinned()? {
+            None => Ok(()),
+            Some(pinned) => {
+                let version = pinned.version().manifest().version;
+                Err(Error::ReadOnly { table: self.name().to_owned(), version })
             }
         }
     }
 
-    /// A snapshot that is at most `age` old.
+    /// The newest version, at most `age` old.
     fn refresh(&self, age: Duration) -> Result<Arc<Snapshot>> {
         let mut guard = self.lock();
         let current = guard.as_mut().ok_or_else(|| self.closed())?;

@@ -16,6 +16,8 @@ pub(super) struct Current {
     snapshot: Arc<Snapshot>,
     stamp: Stamp,
     checked: Instant,
+    /// An earlier version that the handle shows instead.
+    pub pinned: Option<Arc<Snapshot>>,
 }
 
 /// Tells a manifest file from another of the same name: a table that was dropped and created anew
@@ -32,10 +34,28 @@ struct Stamp {
 impl Current {
     /// The newest version of the table in `folder`; `None` if there is no table.
     pub fn open(folder: &Path, options: &TableOptions) -> Result<Option<Self>> {
-        let Some(number) = Manifest::latest_version(folder)? else { return Ok(None) };
-        // Taken before reading: if the file is replaced in between, the next check notices.
-        let Some(stamp) = stamp(folder, number)? else { return Ok(None) };
-        Self::load(folder, number, stamp, None, options).map(Some)
+        Self::newest(folder, None, options)
+    }
+
+    /// The newest version. What `previous` has open stays open.
+    fn newest(folder: &Path, previous: Option<&Snapshot>, options: &TableOptions) -> Result<Option<Self>> {
+        let Some(mut number) = Manifest::latest_version(folder)? else { return Ok(None) };
+        loop {
+            // Taken before reading: if the file is replaced in between, the next check notices.
+            let loaded = match stamp(folder, number)? {
+                Some(stamp) => Self::load(folder, number, stamp, previous, options),
+                None => Err(Error::corrupted(&Manifest::path(folder, number), "the file is missing")),
+            };
+            if loaded.as_ref().is_ok_and(|loaded| loaded.snapshot.hold()) {
+                return loaded.map(Some);
+            }
+            // Perhaps it was cleaned up just now, because there is a newer one.
+            match Manifest::latest_version(folder)? {
+                Some(newer) if newer != number => number = newer,
+                Some(_) => return loaded.map(Some),
+                None => return Ok(None),
+            }
+        }
     }
 
     pub fn snapshot(&self) -> &Arc<Snapshot> {
@@ -55,18 +75,17 @@ impl Current {
     pub fn refresh(&mut self, name: &str, folder: &Path, options: &TableOptions) -> Result<()> {
         let checked = Instant::now();
         let number = self.manifest().version;
-        if stamp(folder, number)?.as_ref() != Some(&self.stamp) {
+        let is_known = stamp(folder, number)?.as_ref() == Some(&self.stamp);
+        if !is_known || stamp(folder, number + 1)?.is_some() {
             self.reopen(name, folder, options)?;
-        } else if let Some((newest, stamp)) = newest_after(folder, number)? {
-            self.replace(name, Self::load(folder, newest, stamp, Some(&self.snapshot), options)?)?;
         }
         self.checked = checked;
         Ok(())
     }
 
-    /// The manifest that the handle knew is gone: finds out what became of the table.
+    /// The manifest that the handle knew is gone, or there is a newer one: finds out what became of the table.
     fn reopen(&mut self, name: &str, folder: &Path, options: &TableOptions) -> Result<()> {
-        match Self::open(folder, options)? {
+        match Self::newest(folder, Some(&self.snapshot), options)? {
             Some(found) => self.replace(name, found),
             None => Err(Error::table_not_found(name)),
         }
@@ -76,7 +95,7 @@ impl Current {
         if newer.manifest().table_id != self.manifest().table_id {
             return Err(Error::Closed { what: format!("table '{name}', dropped and created anew,") });
         }
-        *self = newer;
+        *self = Self { pinned: self.pinned.take(), ..newer };
         Ok(())
     }
 
@@ -91,20 +110,9 @@ impl Current {
         let manifest = Manifest::read(folder, number)?;
         let version = Version::new(folder, manifest, previous.map(|snapshot| &**snapshot.version()));
         let version = Arc::new(version.kept_by(options.home.clone()));
-        Ok(Self { snapshot: Arc::new(Snapshot::new(version, previous)), stamp, checked })
+        let snapshot = Arc::new(Snapshot::new(version, previous));
+        Ok(Self { snapshot, stamp, checked, pinned: None })
     }
-}
-
-/// The newest of the versions that follow `number` without a gap.
-fn newest_after(folder: &Path, number: u64) -> Result<Option<(u64, Stamp)>> {
-    let mut newest = None;
-    for next in number + 1.. {
-        match stamp(folder, next)? {
-            Some(stamp) => newest = Some((next, stamp)),
-            None => break,
-        }
-    }
-    Ok(newest)
 }
 
 /// One look at a version's manifest; `None` if it does not exist.

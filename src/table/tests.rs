@@ -1,7 +1,10 @@
+mod changes;
+
 use arrow::array::{ArrayRef, AsArray, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 
 use super::*;
+use crate::storage::{Manifest, NewFiles};
 
 fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new("id", DataType::Int32, false)]))
@@ -42,15 +45,15 @@ fn rows_are_found_by_id_and_by_offset() {
     table.add(&rows(12..16)).unwrap();
     let version = table.current().unwrap();
 
-    let places: Vec<_> = version.batches().map(|batch| (batch.first_row_id, batch.first_offset)).collect();
+    let first_ids: Vec<_> = version.batches().map(|batch| version.row_ids(&batch).unwrap().id(0)).collect();
 
     assert_eq!(ids(&version), [10, 11, 12, 13, 14, 15]);
-    assert_eq!(places, [(3, 0), (5, 2)]);
-    let (batch, row) = version.locate(6).unwrap();
-    assert_eq!((batch.segment, batch.first_row_id, row), (1, 5, 1));
-    let (batch, row) = version.locate_offset(1).unwrap();
-    assert_eq!((batch.segment, batch.first_row_id, row), (0, 3, 1));
-    assert_eq!([version.locate(2), version.locate(9), version.locate_offset(6)], [None; 3]);
+    assert_eq!(first_ids, [3, 5]);
+    let (batch, row) = version.locate(6).unwrap().unwrap();
+    assert_eq!((batch.segment, row), (1, 1));
+    assert_eq!(version.row_id_at(1).unwrap(), Some(4));
+    assert_eq!(version.row_id_at(6).unwrap(), None);
+    assert_eq!([2, 9].map(|id| version.locate(id).unwrap()), [None; 2]);
 }
 
 #[test]

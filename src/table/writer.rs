@@ -68,6 +68,7 @@ struct NewTable {
 
 impl Writer {
     pub(super) fn new(table: &Table, mode: WriteMode) -> Result<Self> {
+        table.check_writable()?;
         let schema = table.schema()?;
         Ok(Self::start(Target::Existing(table.clone(), mode), table.path(), schema))
     }
@@ -214,7 +215,8 @@ fn with_segments(mut manifest: Manifest, segments: &[SegmentEntry]) -> Manifest 
 
 /// The same table without rows and indexes. Row ids are not used again.
 fn emptied(manifest: &Manifest) -> Manifest {
-    Manifest { segments: Vec::new(), indexes: Vec::new(), ..manifest.clone() }
+    let generation = manifest.version + 1;
+    Manifest { segments: Vec::new(), indexes: Vec::new(), generation, ..manifest.clone() }
 }
 
 fn check_same_columns(new: &Schema, existing: &Schema) -> Result<()> {

@@ -54,6 +54,7 @@ fn index(folder: &Path, column: &VectorColumn, uuid: &str, config: IvfPqConfig) 
         metric: built.metric.unwrap().to_string(),
         row_id_end: column.row_count(),
         rows: built.rows,
+        covered_rows: built.rows,
         created_ms: 0,
         files: built.files,
         details: built.details,

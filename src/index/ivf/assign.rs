@@ -79,9 +79,13 @@ pub(crate) fn for_each_points<'a>(
             progress.step(session.stage("encode"), done, column.row_count())?;
             let rows = start..(start + batch_rows(space.dim(), flops_per_row, session)).min(chunk.rows());
             let vectors = chunk.vectors().slice(rows.clone(), space.vector_dim);
-            let batch = points(space, partitioning, vectors, chunk.first_row_id() + start as u64, |row| {
-                chunk.is_null(start + row)
-            });
+            let batch = points(
+                space,
+                partitioning,
+                vectors,
+                |row| chunk.row_id(start + row),
+                |row| chunk.is_null(start + row),
+            );
             done += rows.len() as u64;
             start = rows.end;
             each(batch)?;
@@ -106,7 +110,7 @@ fn points<'a>(
     space: &Space,
     partitioning: &Partitioning,
     vectors: Vectors<'a>,
-    first_row_id: u64,
+    row_id: impl Fn(usize) -> u64,
     is_null: impl Fn(usize) -> bool,
 ) -> Batch<'a> {
     let dim = space.dim();
@@ -119,6 +123,6 @@ fn points<'a>(
 
     points.par_chunks_mut(dim).with_min_len(64).for_each(|point| subtract(point, &partitioning.mean));
     let rows: Vec<usize> = (0..count).filter(|&row| usable[row]).collect();
-    let row_ids = rows.iter().map(|&row| first_row_id + row as u64).collect();
+    let row_ids = rows.iter().map(|&row| row_id(row)).collect();
     Batch { vectors, rows, row_ids, points, labels: Vec::new() }
 }

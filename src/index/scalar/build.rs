@@ -47,11 +47,15 @@ pub(crate) fn build(
         let columns = version.column_batch(&batch, &[index])?;
         let (array, nulls_above) = follow(columns.column(0), &path)?;
         let values = Values::new(kind, &array, nulls_above)?;
+        let (row_ids, live) = (version.row_ids(&batch)?, version.live(&batch)?);
         for row in 0..batch.rows {
             if row % ROWS_PER_STEP == 0 {
                 progress.step("sort", rows, total)?;
             }
-            let row_id = batch.first_row_id + row as u64;
+            if live.as_ref().is_some_and(|live| !live.value(row)) {
+                continue;
+            }
+            let row_id = row_ids.id(row as u64);
             rows += 1;
             if !values.push(row, row_id, &mut sorter)? {
                 nulls.insert(row_id);

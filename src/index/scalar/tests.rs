@@ -48,6 +48,7 @@ impl Sample {
             metric: String::new(),
             row_id_end: self.version.manifest().next_row_id,
             rows: built.rows,
+            covered_rows: self.version.row_count(),
             created_ms: 0,
             files: built.files,
             details: built.details,

@@ -59,6 +59,7 @@ impl Table {
             metric: built.metric.map_or_else(String::new, |metric| metric.to_string()),
             row_id_end: 0,
             rows: built.rows,
+            covered_rows: built.rows,
             created_ms: 0,
             files: built.files.clone(),
             details: built.details.clone(),

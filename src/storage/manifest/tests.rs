@@ -1,3 +1,4 @@
+use std::fs;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
@@ -9,8 +10,15 @@ fn manifest(version: u64) -> Manifest {
     let vector = DataType::new_fixed_size_list(DataType::Float32, 4, true);
     let schema = Schema::new(vec![Field::new("id", DataType::Int64, false), Field::new("v", vector, true)]);
     let file = FileEntry { path: "data/a.arrow".to_owned(), bytes: 10, crc32c: 7 };
-    let segment =
-        SegmentEntry { file: file.clone(), rows: 3, first_row_id: 0, batches: vec![2, 1], footer_crc32c: 9 };
+    let segment = SegmentEntry {
+        file: file.clone(),
+        rows: 3,
+        first_row_id: 0,
+        row_ids: None,
+        batches: vec![2, 1],
+        footer_crc32c: 9,
+        deletions: None,
+    };
     let index = IndexEntry {
         name: "v_idx".to_owned(),
         column: "v".to_owned(),
@@ -19,6 +27,7 @@ fn manifest(version: u64) -> Manifest {
         metric: "l2".to_owned(),
         row_id_end: 3,
         rows: 3,
+        covered_rows: 3,
         created_ms: 5,
         files: vec![file],
         details: json!({"partitions": 2}),
@@ -32,7 +41,7 @@ fn table_with_versions(versions: &[u64]) -> tempfile::TempDir {
     let table = tempfile::tempdir().unwrap();
     fs::create_dir(table.path().join("versions")).unwrap();
     for &version in versions {
-        assert!(manifest(version).publish(table.path()).unwrap());
+        fs::write(Manifest::path(table.path(), version), manifest(version).encode().unwrap()).unwrap();
     }
     table
 }
@@ -83,6 +92,16 @@ fn a_folder_without_versions_is_no_table() {
 }
 
 #[test]
+fn a_number_that_was_taken_once_is_not_taken_again() {
+    let table = table_with_versions(&[3]);
+
+    assert!(!manifest(2).publish(table.path()).unwrap(), "its base is gone");
+    assert!(!manifest(1).publish(table.path()).unwrap(), "there is a newer version");
+    assert!(manifest(4).publish(table.path()).unwrap());
+    assert_eq!(Manifest::versions(table.path()).unwrap(), [3, 4]);
+}
+
+#[test]
 fn second_writer_of_a_version_loses() {
     let table = table_with_versions(&[1]);
     let late = Manifest { next_row_id: 99, ..manifest(1) };
@@ -122,7 +141,7 @@ fn a_manifest_of_another_length_is_damaged() {
 #[test]
 fn a_newer_format_asks_for_an_upgrade() {
     let rest = br#""format": 2, "rows": "elsewhere"}"#;
-    let bytes = [first_line(rest).as_bytes(), rest].concat();
+    let bytes = [checked_json::first_line(rest).as_bytes(), rest].concat();
 
     let error = Manifest::decode(Path::new("1.json"), &bytes).unwrap_err();
 

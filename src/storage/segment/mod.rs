@@ -8,26 +8,34 @@ mod file;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, BooleanBufferBuilder, RecordBatch, RecordBatchOptions};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::SchemaRef;
+use roaring::RoaringBitmap;
 
 use crate::error::{Error, Result};
 use crate::storage::manifest::SegmentEntry;
 use crate::storage::map::MappedFile;
+use crate::storage::row_ids::RowIds;
+use crate::storage::sets;
 
 use file::SegmentFile;
 pub(super) use file::footer_range;
 
 /// One immutable file of rows. It is opened when a row of it is first asked for.
 pub struct Segment {
+    table: PathBuf,
     path: PathBuf,
     schema: SchemaRef,
     entry: SegmentEntry,
     /// The offset within the segment of each batch's first row.
     batch_starts: Vec<u64>,
-    opened: OnceLock<Opened>,
+    /// Shared with the same file in other versions, which have other deletions.
+    opened: Arc<OnceLock<Opened>>,
+    row_ids: OnceLock<RowIds>,
+    deleted: OnceLock<RoaringBitmap>,
 }
 
 struct Opened {
@@ -51,7 +59,25 @@ impl Segment {
             Some(start)
         });
         let batch_starts = starts.collect();
-        Self { path: entry.file.locate(table), schema, entry, batch_starts, opened: OnceLock::new() }
+        Self {
+            table: table.to_owned(),
+            path: entry.file.locate(table),
+            schema,
+            entry,
+            batch_starts,
+            opened: Arc::default(),
+            row_ids: OnceLock::new(),
+            deleted: OnceLock::new(),
+        }
+    }
+
+    /// As [`Segment::new`], sharing what `other` has read of the same file.
+    pub fn sharing(other: &Self, entry: SegmentEntry) -> Self {
+        let mut segment = Self::new(&other.table, other.schema.clone(), entry);
+        if segment.entry.file == other.entry.file {
+            segment.opened = other.opened.clone();
+        }
+        segment
     }
 
     /// The file.
@@ -64,14 +90,63 @@ impl Segment {
         &self.entry
     }
 
-    /// How many rows it has.
+    /// How many rows its file has, deleted ones included.
     pub fn rows(&self) -> u64 {
         self.entry.rows
     }
 
-    /// The id of its first row; the others follow without gaps.
+    /// The id of its first row.
     pub fn first_row_id(&self) -> u64 {
         self.entry.first_row_id
+    }
+
+    /// The ids of all rows, by their place in the segment.
+    ///
+    /// # Errors
+    /// [`Error::Corrupted`] if the file that has them is missing or damaged.
+    pub fn row_ids(&self) -> Result<&RowIds> {
+        if let Some(ids) = self.row_ids.get() {
+            return Ok(ids);
+        }
+        let ids = match &self.entry.row_ids {
+            None => RowIds::without_gaps(self.entry.first_row_id, self.entry.rows),
+            Some(ids) => {
+                RowIds::from_set(&sets::read_row_ids(&self.table, &ids.file, self.entry.rows, ids.end)?)
+            }
+        };
+        Ok(self.row_ids.get_or_init(|| ids))
+    }
+
+    /// The places of the deleted rows, if there are any.
+    ///
+    /// # Errors
+    /// [`Error::Corrupted`] if the file that has them is missing or damaged.
+    pub fn deleted(&self) -> Result<Option<&RoaringBitmap>> {
+        let Some(entry) = &self.entry.deletions else { return Ok(None) };
+        if let Some(deleted) = self.deleted.get() {
+            return Ok(Some(deleted));
+        }
+        let deleted = sets::read_deletions(&self.table, &entry.file, entry.rows, self.entry.rows)?;
+        Ok(Some(self.deleted.get_or_init(|| deleted)))
+    }
+
+    /// Which rows of a batch are not deleted; `None` if all are there.
+    ///
+    /// # Errors
+    /// As [`Segment::deleted`].
+    pub fn live(&self, batch: usize) -> Result<Option<BooleanBuffer>> {
+        let Some(deleted) = self.deleted()? else { return Ok(None) };
+        let (start, rows) = self.batch_rows(batch);
+        let places = start as u32..(start as usize + rows) as u32;
+        if deleted.range_cardinality(places.clone()) == 0 {
+            return Ok(None);
+        }
+        let mut live = BooleanBufferBuilder::new(rows);
+        live.append_n(rows, true);
+        for place in deleted.range(places.clone()) {
+            live.set_bit((place - places.start) as usize, false);
+        }
+        Ok(Some(live.finish()))
     }
 
     /// How many record batches it has.
@@ -112,9 +187,18 @@ impl Segment {
         decoded.project(projection).map_err(Error::internal)
     }
 
-    /// Reads the whole file, its checksum and every value.
-    pub fn verify(&self, table: &Path) -> Result<()> {
-        self.entry.file.verify(table)?;
+    /// Maps and reads what is needed to read any row later, whatever becomes of the files' names.
+    pub fn hold(&self) -> Result<()> {
+        self.row_ids()?;
+        self.deleted()?;
+        self.opened().map(|_| ())
+    }
+
+    /// Reads its files, their checksums and every value.
+    pub fn verify(&self) -> Result<()> {
+        self.entry.files().try_for_each(|file| file.verify(&self.table))?;
+        self.row_ids()?;
+        self.deleted()?;
         (0..self.batch_count()).try_for_each(|index| self.batch(index).map(|_| ()))
     }
 
@@ -135,13 +219,7 @@ impl Segment {
     }
 
     fn decoded(&self, index: usize) -> Result<(&Batch, &RecordBatch)> {
-        let opened = match self.opened.get() {
-            Some(opened) => opened,
-            None => {
-                let opened = self.open()?;
-                self.opened.get_or_init(|| opened)
-            }
-        };
+        let opened = self.opened()?;
         let batch = &opened.batches[index];
         let decoded = match batch.decoded.get() {
             Some(decoded) => decoded,
@@ -151,6 +229,14 @@ impl Segment {
             }
         };
         Ok((batch, decoded))
+    }
+
+    fn opened(&self) -> Result<&Opened> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = self.open()?;
+        Ok(self.opened.get_or_init(|| opened))
     }
 
     fn damaged(&self, reason: impl Into<String>) -> Error {

@@ -44,7 +44,7 @@ proptest! {
         let mut batches = Vec::new();
         for entry in entries {
             let segment = Segment::new(table.path(), schema.clone(), entry);
-            segment.verify(table.path()).unwrap();
+            segment.verify().unwrap();
             for index in 0..segment.batch_count() {
                 let batch = segment.batch(index).unwrap();
                 let last = schema.fields().len() - 1;

@@ -17,8 +17,8 @@ const GROUP: usize = 64;
 /// Rows whose scores are computed before they are looked at; a multiple of what kernels take at a time.
 const TILE_ROWS: usize = 96;
 
-/// Multiplications and additions between two looks at the cancel flag: some 20 ms on two cores.
-const BATCH_FLOPS: usize = 2_000_000_000;
+/// Multiplications and additions between two looks at the cancel flag: some 5 ms on two cores.
+const BATCH_FLOPS: usize = 500_000_000;
 
 /// The largest batch, in bytes of its points.
 const BATCH_BYTES: usize = 16 << 20;
@@ -58,7 +58,7 @@ pub(super) fn nearest(
 /// Some rows of the column.
 #[derive(Default)]
 struct Batch {
-    first_row_id: u64,
+    row_ids: Vec<u64>,
     points: Vec<f32>,
     usable: Vec<bool>,
     /// What the score of a row, minus its product with the query, lacks: for dot nothing, else half of its
@@ -69,7 +69,8 @@ struct Batch {
 impl Batch {
     fn read(&mut self, chunk: &VectorChunk, rows: std::ops::Range<usize>, space: &Space, mean: &[f32]) {
         let dim = space.dim();
-        self.first_row_id = chunk.first_row_id() + rows.start as u64;
+        self.row_ids.clear();
+        self.row_ids.extend(rows.clone().map(|row| chunk.row_id(row)));
         self.points.resize(rows.len() * dim, 0.0);
         self.usable.resize(rows.len(), false);
         self.biases.resize(rows.len(), 0.0);
@@ -109,13 +110,11 @@ impl Group {
         let stride = self.scores.stride();
         let mut scores = vec![0.0; TILE_ROWS * stride];
         let tiles = batch.points.chunks(TILE_ROWS * dim).zip(batch.biases.chunks(TILE_ROWS));
-        let mut row_id = batch.first_row_id;
-        for (points, biases) in tiles {
+        for ((points, biases), row_ids) in tiles.zip(batch.row_ids.chunks(TILE_ROWS)) {
             let scores = &mut scores[..biases.len() * stride];
             self.scores.write(points, scores);
-            for (scores, bias) in scores.chunks_exact(stride).zip(biases) {
-                self.offer(scores, *bias, row_id);
-                row_id += 1;
+            for ((scores, bias), row_id) in scores.chunks_exact(stride).zip(biases).zip(row_ids) {
+                self.offer(scores, *bias, *row_id);
             }
         }
     }

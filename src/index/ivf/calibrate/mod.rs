@@ -156,7 +156,7 @@ fn sample(column: &VectorColumn, space: &Space, mean: &[f32], seed: u64) -> Quer
         if space.metric != Metric::Dot {
             subtract(&mut point, mean);
         }
-        queries.row_ids.push(chunk.first_row_id() + row as u64);
+        queries.row_ids.push(chunk.row_id(row));
         queries.vectors.push(query);
         queries.points.extend(point);
     }

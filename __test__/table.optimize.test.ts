@@ -1,0 +1,101 @@
+// Upkeep: compaction, cleaning up, verifying.
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { connect } from '../lib/index.js';
+import { filesIn, rejection, temporaryFolder } from './support.js';
+
+async function manyVersions() {
+  const folder = temporaryFolder();
+  const db = await connect(folder);
+  const table = await db.createTable('t', [{ id: 0, vector: [0, 0] }]);
+  for (let id = 1; id < 20; id++) await table.add([{ id, vector: [id, id] }]);
+  await table.delete('id < 10');
+  return { folder: join(folder, 't.quiver'), table };
+}
+
+test('optimize joins files, removes old versions, and says so', async () => {
+  const { folder, table } = await manyVersions();
+  const before = filesIn(folder).length;
+  const stages = new Set<string>();
+
+  const stats = await table.optimize({
+    keepVersions: 1,
+    deleteUnverified: true,
+    onProgress: ({ stage }) => stages.add(stage),
+  });
+
+  // The ten files whose only row went are in no version any more.
+  expect(stats.compaction).toMatchObject({ fragmentsRemoved: 10, fragmentsAdded: 1 });
+  expect(stats.prune.oldVersionsRemoved).toBe(21);
+  expect(stats.prune.bytesRemoved).toBeGreaterThan(1000);
+  expect(before).toBeGreaterThan(40);
+  expect(filesIn(folder)).toHaveLength(2);
+  expect(await table.countRows()).toBe(10);
+  expect((await table.search([15, 15]).limit(1).toArray())[0]!.id).toBe(15);
+  expect(await table.listVersions()).toHaveLength(1);
+});
+
+test('optimize keeps the last hour unless told otherwise, and tagged versions always', async () => {
+  const { table } = await manyVersions();
+  await (await table.tags()).create('five', 5);
+
+  expect((await table.optimize()).prune.oldVersionsRemoved).toBe(0);
+  expect((await table.optimize({ cleanupOlderThan: new Date(0) })).prune.oldVersionsRemoved).toBe(
+    0,
+  );
+  const later = new Date(Date.now() + 60_000);
+  await table.optimize({ cleanupOlderThan: later });
+
+  const versions = (await table.listVersions()).map((version) => version.version);
+  expect(versions).toEqual([5, await table.version()]);
+  await table.checkout('five');
+  expect(await table.countRows()).toBe(5);
+});
+
+test('a handle that shows an old version reads on after it was removed', async () => {
+  const { folder, table } = await manyVersions();
+  const db = await connect(join(folder, '..'));
+  const pinned = await db.openTable('t');
+  await pinned.checkout(20);
+
+  await table.optimize({ keepVersions: 1, deleteUnverified: true });
+
+  expect(await pinned.countRows('id >= 0')).toBe(20);
+  expect((await pinned.search([3, 3]).limit(1).toArray())[0]!.id).toBe(3);
+});
+
+test('verify names the file that is damaged or missing', async () => {
+  const { folder, table } = await manyVersions();
+  const [first, second] = readdirSync(join(folder, 'data'));
+  expect(await table.verify()).toMatchObject({ problems: [] });
+  await table.optimize();
+  const named = (await table.verify()).files;
+  expect(named).toBe(1);
+
+  const [path] = filesIn(folder)
+    .filter((file) => file.startsWith('data'))
+    .map((file) => join(folder, file))
+    .sort((a, b) => statSync(b).size - statSync(a).size);
+  expect(first && second).toBeTruthy();
+  rmSync(path!);
+  writeFileSync(path!, 'x');
+
+  const { problems } = await table.verify();
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain('.arrow');
+});
+
+test('what is wrong with the options is an error that names it', async () => {
+  const { table } = await manyVersions();
+  const message = async (promise: Promise<unknown>) => (await rejection(promise)).message;
+
+  expect(await message(table.optimize({ cleanupOlderThan: new Date('nope') }))).toMatch(
+    /valid Date/,
+  );
+  expect(await message(table.optimize({ keepVersions: 0 }))).toMatch(/keepVersions is 0/);
+  expect(await message(table.optimize({ keepVersion: 3 } as any))).toMatch(
+    /did you mean 'keepVersions'/,
+  );
+  expect((await rejection(table.optimize({ signal: AbortSignal.abort() }))).code).toBe('CANCELLED');
+});

@@ -1,0 +1,110 @@
+//! Upkeep of a table, as JavaScript asks for it and sees its results.
+
+use napi::Env;
+use napi::bindgen_prelude::{Function, Object};
+use napi_derive::napi;
+
+use crate::node::index::{self, NativeCancel, OnProgress};
+use crate::node::job::{Pool, promise};
+use crate::node::table::NativeTable;
+use crate::progress::Progress;
+use crate::table::{OptimizeOptions, Optimized, Verified};
+
+/// What stays when a table is put in order.
+#[napi(object)]
+pub struct NativeOptimizeOptions {
+    /// Milliseconds since 1970: versions made before may go.
+    pub cleanup_before_ms: Option<f64>,
+    /// How many of the newest versions stay.
+    pub keep_versions: Option<u32>,
+    /// Whether files that no version names go even if they are new.
+    pub delete_unverified: Option<bool>,
+}
+
+impl From<NativeOptimizeOptions> for OptimizeOptions {
+    fn from(options: NativeOptimizeOptions) -> Self {
+        Self {
+            cleanup_before_ms: options.cleanup_before_ms.map(|before| before as i64),
+            keep_versions: options.keep_versions.map(|keep| keep as usize),
+            delete_unverified: options.delete_unverified.unwrap_or(false),
+        }
+    }
+}
+
+/// What putting a table in order did.
+#[napi(object)]
+pub struct NativeOptimized {
+    /// Segments replaced.
+    pub fragments_removed: f64,
+    /// Segments that took their place.
+    pub fragments_added: f64,
+    /// Files that the version no longer names.
+    pub files_removed: f64,
+    /// Files that it names instead.
+    pub files_added: f64,
+    /// Bytes of all files that went.
+    pub bytes_removed: f64,
+    /// Versions that went.
+    pub old_versions_removed: f64,
+}
+
+impl From<Optimized> for NativeOptimized {
+    fn from(optimized: Optimized) -> Self {
+        let Optimized { compacted, cleaned } = optimized;
+        Self {
+            fragments_removed: compacted.segments_removed as f64,
+            fragments_added: compacted.segments_added as f64,
+            files_removed: compacted.files_removed as f64,
+            files_added: compacted.files_added as f64,
+            bytes_removed: cleaned.bytes_removed as f64,
+            old_versions_removed: cleaned.versions_removed as f64,
+        }
+    }
+}
+
+/// What is wrong with a table.
+#[napi(object)]
+pub struct NativeVerified {
+    /// Files read.
+    pub files: f64,
+    /// Their bytes.
+    pub bytes: f64,
+    /// Files that are missing or damaged, each with the reason.
+    pub problems: Vec<String>,
+}
+
+impl From<Verified> for NativeVerified {
+    fn from(verified: Verified) -> Self {
+        let Verified { files, bytes, problems } = verified;
+        Self { files: files as f64, bytes: bytes as f64, problems }
+    }
+}
+
+#[napi]
+impl NativeTable {
+    /// Puts the table in order.
+    #[napi(
+        ts_args_type = "options: NativeOptimizeOptions, cancel: NativeCancel, onProgress?: (stage: string, done: number, total: number) => void",
+        ts_return_type = "Promise<NativeOptimized>"
+    )]
+    pub fn optimize<'env>(
+        &self,
+        env: &'env Env,
+        options: NativeOptimizeOptions,
+        cancel: &NativeCancel,
+        on_progress: Option<Function<'env, OnProgress, ()>>,
+    ) -> napi::Result<Object<'env>> {
+        let table = self.table();
+        let progress = index::progress("optimizing the table", cancel, on_progress)?;
+        promise(env, Pool::Builds, move || {
+            table?.optimize(&options.into(), &progress).map(NativeOptimized::from)
+        })
+    }
+
+    /// Reads every file and compares it with its checksum.
+    #[napi(ts_return_type = "Promise<NativeVerified>")]
+    pub fn verify<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let table = self.table();
+        promise(env, Pool::Builds, move || table?.verify(&Progress::none()).map(NativeVerified::from))
+    }
+}

@@ -1,0 +1,122 @@
+//! Making a version: change the newest one, publish, and begin again if another writer was faster.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::query::Snapshot;
+use crate::storage::files;
+use crate::storage::{Manifest, NewFiles};
+use crate::table::Table;
+
+/// Writers of one process wait for each other instead of losing races to each other.
+pub(super) type Queue = Arc<Mutex<()>>;
+
+/// The queue of all handles to the table in `folder`.
+pub(super) fn queue_of(folder: &Path) -> Queue {
+    static QUEUES: LazyLock<Mutex<HashMap<PathBuf, Weak<Mutex<()>>>>> = LazyLock::new(Mutex::default);
+    let mut queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(queue) = queues.get(folder).and_then(Weak::upgrade) {
+        return queue;
+    }
+    queues.retain(|_, queue| queue.strong_count() > 0);
+    let queue = Queue::default();
+    queues.insert(folder.to_owned(), Arc::downgrade(&queue));
+    queue
+}
+
+/// A version that a writer made, or found to need no change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Committed {
+    pub version: u64,
+    /// How many times the change was made until it could be published.
+    pub attempts: u32,
+}
+
+impl Table {
+    /// Publishes the version that `change` makes of the newest one, and returns its number. Files
+    /// that it names must be durable already.
+    ///
+    /// `change` runs again, on a newer manifest, whenever another writer was faster; it returns an
+    /// error if what it wants no longer applies.
+    ///
+    /// # Errors
+    /// Those of `change` and of [`Table::current`], and I/O errors.
+    pub fn commit(&self, change: impl Fn(&Manifest) -> Result<Manifest>) -> Result<u64> {
+        self.commit_files(NewFiles::default(), change)
+    }
+
+    /// As [`Table::commit`], for a version that names `new_files`: they stay if it is published,
+    /// and are removed if not.
+    pub fn commit_files(
+        &self,
+        new_files: NewFiles,
+        change: impl Fn(&Manifest) -> Result<Manifest>,
+    ) -> Result<u64> {
+        let change = |base: &Arc<Snapshot>, _: &mut NewFiles| change(base.version().manifest()).map(Some);
+        Ok(self.commit_change(new_files, change)?.version)
+    }
+
+    /// As [`Table::commit_files`], for changes that read rows and write files themselves. Files that
+    /// the published version does not name, because they were made for an attempt that lost, are removed.
+    /// `None` means that nothing needs to change; then no version is made.
+    ///
+    /// The first attempt is made without keeping other writers of this process waiting.
+    pub(super) fn commit_change(
+        &self,
+        new_files: NewFiles,
+        change: impl FnMut(&Arc<Snapshot>, &mut NewFiles) -> Result<Option<Manifest>>,
+    ) -> Result<Committed> {
+        self.check_writable()?;
+        self.publish_change(new_files, change)
+    }
+
+    /// As [`Table::commit_change`], also while an earlier version is checked out.
+    pub(super) fn publish_change(
+        &self,
+        mut new_files: NewFiles,
+        mut change: impl FnMut(&Arc<Snapshot>, &mut NewFiles) -> Result<Option<Manifest>>,
+    ) -> Result<Committed> {
+        let mut base = self.refresh(Duration::ZERO)?;
+        let mut next = change(&base, &mut new_files)?;
+        let _queue = self.handle.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        for attempts in 1.. {
+            let Some(changed) = next else {
+                return Ok(Committed { version: base.version().manifest().version, attempts });
+            };
+            let published = numbered(base.version().manifest(), changed);
+            new_files.check()?;
+            new_files.sync_names()?;
+            if published.publish(&self.handle.folder)? {
+                // From here on readers see the files, whatever else may fail.
+                let folder = &self.handle.folder;
+                new_files.keep_if(|path| published.names(folder, path));
+                files::sync_folder(&self.handle.folder.join("versions"))?;
+                // A handle sees its own writes at once. What goes wrong here, the next read reports.
+                let _ = self.refresh(Duration::ZERO);
+                return Ok(Committed { version: published.version, attempts });
+            }
+            back_off(attempts);
+            base = self.refresh(Duration::ZERO)?;
+            next = change(&base, &mut new_files)?;
+        }
+        unreachable!("there is always another attempt")
+    }
+}
+
+/// `changed` as the version after `base`.
+fn numbered(base: &Manifest, changed: Manifest) -> Manifest {
+    let next = base.successor();
+    Manifest { version: next.version, table_id: next.table_id, created_ms: next.created_ms, ..changed }
+}
+
+/// Waits a random time that grows with the number of races lost, so that the writers of many processes
+/// do not meet again and again.
+fn back_off(attempts: u32) {
+    const MICROSECONDS_MAX: u64 = 50_000;
+    let most = (200u64 << attempts.min(8)).min(MICROSECONDS_MAX);
+    let random = uuid::Uuid::new_v4().as_u128() as u64;
+    std::thread::sleep(Duration::from_micros(random % most));
+}
