@@ -263,10 +263,18 @@ fn compare(
         (Comparison::NotEqual, false) | (Comparison::Equal, true) => {
             not(Search::Any(vec![equal(value)?, ask(operand, Test::IsNull)?]))
         }
-        (Comparison::Less, false) | (Comparison::GreaterOrEqual, true) => between(Unbounded, Excluded(value))?,
-        (Comparison::LessOrEqual, false) | (Comparison::Greater, true) => between(Unbounded, Included(value))?,
-        (Comparison::Greater, false) | (Comparison::LessOrEqual, true) => between(Excluded(value), Unbounded)?,
-        (Comparison::GreaterOrEqual, false) | (Comparison::Less, true) => between(Included(value), Unbounded)?,
+        (Comparison::Less, false) | (Comparison::GreaterOrEqual, true) => {
+            between(Unbounded, Excluded(value))?
+        }
+        (Comparison::LessOrEqual, false) | (Comparison::Greater, true) => {
+            between(Unbounded, Included(value))?
+        }
+        (Comparison::Greater, false) | (Comparison::LessOrEqual, true) => {
+            between(Excluded(value), Unbounded)?
+        }
+        (Comparison::GreaterOrEqual, false) | (Comparison::Less, true) => {
+            between(Included(value), Unbounded)?
+        }
         // These are never null.
         (Comparison::NotDistinct, false) | (Comparison::Distinct, true) => equal(value)?,
         (Comparison::Distinct, false) | (Comparison::NotDistinct, true) => not(equal(value)?),

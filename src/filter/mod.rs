@@ -24,8 +24,8 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
 
 use crate::error::{Error, Result};
-use node::{Kind, Node};
 pub use lookup::{Lookup, Part, Search, Test};
+use node::{Kind, Node};
 pub use parameter::{Condition, Filter, Parameter};
 
 /// An SQL expression bound to a schema: `price * qty`, `lower(name)`, `_distance < 1`.

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::error::{Error, Result, nearest};
+use crate::index::scalar::column_path;
 use crate::index::{self, Built, IndexConfig};
 use crate::progress::Progress;
 use crate::query::column_name;
@@ -22,7 +23,7 @@ pub struct IndexOptions {
 
 impl Default for IndexOptions {
     fn default() -> Self {
-        Self { config: IndexConfig::IvfPq(Default::default()), name: None, replace: true }
+        Self { config: IndexConfig::Auto, name: None, replace: true }
     }
 }
 
@@ -45,7 +46,7 @@ impl IndexInfo {
 }
 
 impl Table {
-    /// Builds an index on the vector column `column` and publishes it with a new version.
+    /// Builds an index on the column `column` and publishes it with a new version.
     ///
     /// Searches and writes go on meanwhile; rows added during the build are found although the index does
     /// not know them. Cancelled or failed, it leaves neither an index nor files.
@@ -63,9 +64,14 @@ impl Table {
 
         let uuid = Uuid::new_v4().to_string();
         let folder = self.path().join("indexes").join(&uuid);
-        let vectors = snapshot.vector_column(&column)?;
-        let built = index::build(&options.config, &vectors, &folder, progress)
-            .map_err(|error| self.or_dropped(error))?;
+        let (_, field) = column_path(snapshot.version().schema(), &column)?;
+        let built = match options.config.for_column(field.data_type()) {
+            IndexConfig::Scalar(kind) => {
+                index::build_scalar(kind, snapshot.version(), &column, &folder, progress)
+            }
+            config => index::build(&config, &*snapshot.vector_column(&column)?, &folder, progress),
+        };
+        let built = built.map_err(|error| self.or_dropped(error))?;
         let new_files = NewFiles::one(folder);
         progress.check()?;
 

@@ -16,14 +16,27 @@ mod sort;
 mod tests;
 mod writer;
 
-use arrow::datatypes::{DataType, Field};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::error::{Error, Result};
 use crate::index::VectorColumn;
+use crate::index::column::resolve;
 
 pub(super) use build::build;
 pub use keys::{KeyType, Keys};
 pub use reader::ScalarIndex;
+
+/// The names that lead to a column (`a.b` may be a field of a struct), and the column.
+///
+/// # Errors
+/// [`Error::ColumnNotFound`].
+pub fn column_path(schema: &Schema, column: &str) -> Result<(Vec<String>, Arc<Field>)> {
+    let (root, fields) = resolve(schema, column)?;
+    let path = [&root].into_iter().chain(&fields).map(|field| field.name().clone()).collect();
+    Ok((path, fields.last().unwrap_or(&root).clone()))
+}
 
 /// Which scalar index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
