@@ -1,3 +1,15 @@
+import {
+  Bool,
+  Field,
+  FixedSizeList,
+  Float32,
+  Float64,
+  Int32,
+  List,
+  Schema,
+  TimestampMillisecond,
+  Utf8,
+} from 'apache-arrow';
 import { describe, expect, test } from 'vitest';
 import { connect, Index, type Table } from '../lib/index.js';
 import { filesIn, rejection, temporaryConnection, temporaryFolder } from './support.js';
@@ -11,6 +23,16 @@ interface Fruit {
   tags: string[] | null;
   vector: number[];
 }
+
+const SCHEMA = new Schema([
+  new Field('id', new Int32()),
+  new Field('name', new Utf8()),
+  new Field('price', new Float64(), true),
+  new Field('ripe', new Bool()),
+  new Field('picked', new TimestampMillisecond()),
+  new Field('tags', new List(new Field('item', new Utf8(), true)), true),
+  new Field('vector', new FixedSizeList(2, new Field('item', new Float32(), true))),
+]);
 
 const COLOURS = ['red', 'green', 'yellow'];
 
@@ -30,7 +52,7 @@ function fruit(id: number): Fruit {
 async function fruits(count = 1000): Promise<Table> {
   const db = await connect('memory://');
   const rows = Array.from({ length: count }, (_, id) => fruit(id));
-  const table = await db.createTable('fruits', rows as any);
+  const table = await db.createTable('fruits', rows as any, { schema: SCHEMA });
   await table.createIndex('price');
   await table.createIndex('name', { config: Index.btree() });
   await table.createIndex('ripe', { config: Index.bitmap() });
@@ -107,16 +129,17 @@ describe('scalar indexes', () => {
     const table = await fruits();
     const search = table.search([0, 1]).where("price < 5 AND array_has(tags, 'green')").limit(1000);
 
+    const analyzed = await search.analyzePlan();
     const found = (await search.toArray()).map((row) => row.id).sort((a, b) => a - b);
 
     const matches = (row: Fruit) => row.price !== null && row.price < 5 && has(row, 'green');
     expect(found).toEqual(expected(matches));
-    expect(await search.analyzePlan()).toMatch(/filter: output_rows=\d+ predicate=.* indexed/);
+    expect(analyzed).toMatch(/filter: output_rows=\d+ predicate=.* indexed/);
   });
 
   test('are chosen by the type of the column, listed and dropped', async () => {
     const db = await temporaryConnection();
-    const table = await db.createTable('fruits', [fruit(1), fruit(2)] as any);
+    const table = await db.createTable('fruits', [fruit(1), fruit(2)] as any, { schema: SCHEMA });
     for (const column of ['price', 'ripe', 'picked', 'tags']) await table.createIndex(column);
 
     const listed = (await table.listIndices()).map(({ name, indexType, columns }) => [
@@ -164,7 +187,7 @@ describe('scalar indexes', () => {
     const folder = temporaryFolder();
     const db = await connect(folder);
     const rows = Array.from({ length: 20_000 }, (_, id) => fruit(id));
-    const table = await db.createTable('fruits', rows as any);
+    const table = await db.createTable('fruits', rows as any, { schema: SCHEMA });
     const stages = new Set<string>();
 
     await table.createIndex('name', { onProgress: ({ stage }) => stages.add(stage) });
