@@ -183,7 +183,7 @@ describe('Table.createIndex', () => {
 
   test.each<[string, string, any, string, string]>([
     ['a column that is not there', 'vectro', {}, 'COLUMN_NOT_FOUND', "did you mean 'vector'?"],
-    ['a column without vectors', 'id', {}, 'INVALID_ARGUMENT', 'id'],
+    ['a column without vectors', 'id', { config: Index.ivfPq() }, 'INVALID_ARGUMENT', 'id'],
     ['no column', undefined as any, {}, 'INVALID_ARGUMENT', 'column is undefined'],
     ['an unknown option', 'vector', { confg: 1 }, 'INVALID_ARGUMENT', "did you mean 'config'?"],
     [

@@ -121,6 +121,30 @@ export class Index {
     checkOptions<IvfFlatOptions>(of, options, IVF_FLAT);
     return new Index({ kind: 'IVF_FLAT', ...ivfSettings(of, options, DISTANCE_TYPES) });
   }
+
+  /**
+   * BTREE: the values of a column in order, each with its rows, for filters. For numbers, strings, booleans, dates,
+   * times and bytes. It finds values that are equal, less or greater, one of some, missing, or begin with a text.
+   */
+  static btree(): Index {
+    return new Index({ kind: 'BTREE' });
+  }
+
+  /**
+   * BITMAP: a set of rows for each value. It finds what {@link Index.btree} finds, and is the smaller and faster
+   * of the two for columns of few different values.
+   */
+  static bitmap(): Index {
+    return new Index({ kind: 'BITMAP' });
+  }
+
+  /**
+   * LABEL_LIST: a set of rows for each element of a column of lists. It answers `array_has`, `array_has_any` and
+   * `array_has_all`.
+   */
+  static labelList(): Index {
+    return new Index({ kind: 'LABEL_LIST' });
+  }
 }
 
 function ivfSettings(

@@ -262,7 +262,7 @@ export interface NativeParameter {
 }
 
 export interface NativeIndexOptions {
-  kind?: 'IVF_PQ' | 'IVF_FLAT';
+  kind?: 'IVF_PQ' | 'IVF_FLAT' | 'BTREE' | 'BITMAP' | 'LABEL_LIST';
   name?: string;
   replace?: boolean;
   distanceType?: string;
@@ -293,7 +293,7 @@ export interface NativeIndexStats {
   numIndexedRows: number;
   numUnindexedRows: number;
   indexType: string;
-  distanceType: string;
+  distanceType?: string;
   numIndices: number;
   /** JSON. */
   details: string;

@@ -10,13 +10,16 @@ import { callback, checkOptions, flag, invalid, number, text } from './options.j
 
 /**
  * How far the building of an index is. Its stages are `"sample"`, `"train partitions"`, `"train codebooks"`,
- * `"encode"` and `"write"`.
+ * `"encode"` and `"write"` for vectors, `"sort"` and `"write"` for scalar indexes.
  */
 export type IndexProgress = StageProgress;
 
 /** Options of {@link Table.createIndex}. */
 export interface IndexOptions {
-  /** The kind of index and its settings. Default: `Index.ivfPq()`. */
+  /**
+   * The kind of index and its settings. Default: `Index.ivfPq()` for vectors, `Index.labelList()` for lists,
+   * `Index.btree()` for everything else.
+   */
   config?: Index;
   /** Whether an index of the same name may be replaced. Default: true. */
   replace?: boolean;
@@ -24,7 +27,7 @@ export interface IndexOptions {
   name?: string;
   /** Has no effect: the index is there when the promise resolves. */
   waitTimeoutSeconds?: number;
-  /** Vector indexes are always trained; only `true` can be given. */
+  /** Indexes are always built of the rows there are; only `true` can be given. */
   train?: boolean;
   /** Called several times a stage. An error it throws ends the build. */
   onProgress?: (progress: IndexProgress) => void;
@@ -35,7 +38,7 @@ export interface IndexOptions {
 /** An index, as {@link Table.listIndices} lists it. */
 export interface IndexConfig {
   name: string;
-  /** `"IvfPq"` or `"IvfFlat"`. */
+  /** `"IvfPq"`, `"IvfFlat"`, `"BTree"`, `"Bitmap"` or `"LabelList"`. */
   indexType: string;
   /** The column that it is on. */
   columns: string[];
@@ -54,8 +57,9 @@ export interface IndexStatistics {
   numIndexedRows: number;
   /** Rows that were added after it was built. */
   numUnindexedRows: number;
-  /** `"IVF_PQ"` or `"IVF_FLAT"`. */
+  /** `"IVF_PQ"`, `"IVF_FLAT"`, `"BTREE"`, `"BITMAP"` or `"LABEL_LIST"`. */
   indexType: string;
+  /** Of an index of vectors. */
   distanceType?: string;
   /** How many parts it has. */
   numIndices?: number;
@@ -81,17 +85,20 @@ export async function buildIndex(
 ): Promise<void> {
   checkOptions<IndexOptions>('createIndex', options, OPTIONS);
   options ??= {};
-  const { config = Index.ivfPq() } = options;
-  const { signal } = options;
+  const { config, signal } = options;
   text('column', column);
-  if (!(config instanceof Index))
-    throw invalid('config', config, 'made by Index.ivfPq() or Index.ivfFlat()');
+  if (config !== undefined && !(config instanceof Index))
+    throw invalid(
+      'config',
+      config,
+      'made by Index.ivfPq(), Index.btree() or another of its methods',
+    );
   if (options.waitTimeoutSeconds !== undefined)
     number('waitTimeoutSeconds', options.waitTimeoutSeconds, 0);
   if (flag('train', options.train) === false)
-    throw invalid('train', false, 'true: vector indexes are always trained');
+    throw invalid('train', false, 'true: indexes are always built of the rows there are');
   const settings = {
-    ...config.settings,
+    ...config?.settings,
     name: options.name === undefined ? undefined : text('name', options.name),
     replace: flag('replace', options.replace),
   };

@@ -374,8 +374,8 @@ export class Table<Row = Record<string, any>> {
   }
 
   /**
-   * Builds an index on a vector column. It resolves when the index is there; rows that are added
-   * later are found without it, by looking at each.
+   * Builds an index: on a vector column for searches, on any other for filters. It resolves when the index is
+   * there; rows that are added later are found without it, by looking at each.
    *
    * @throws {QuiverError} `CANCELLED` if `signal` was aborted; nothing is left of the build.
    *
@@ -386,6 +386,8 @@ export class Table<Row = Record<string, any>> {
    *   onProgress: ({ stage, done, total }) => console.log(stage, done, total),
    *   signal: AbortSignal.timeout(60_000),
    * });
+   * await table.createIndex('price'); // Index.btree()
+   * await table.createIndex('tags', { config: Index.labelList() });
    * ```
    */
   async createIndex(column: string, options?: IndexOptions): Promise<void> {

@@ -108,14 +108,23 @@ fn build_index(table: &Table) {
     table.create_index("vector", &options, &Progress::none()).unwrap();
 }
 
+fn build_scalar_indexes(table: &Table) {
+    for column in ["random", "correlated"] {
+        table.create_index(column, &IndexOptions::default(), &Progress::none()).unwrap();
+    }
+}
+
 #[test]
 fn filtered_neighbours_are_those_of_brute_force_at_every_selectivity() {
     let sample = sample();
     let mut rng = StdRng::seed_from_u64(2);
     let queries: Vec<Vec<f32>> = (0..20).map(|_| vector(&mut rng)).collect();
-    for indexed in [false, true] {
-        if indexed {
-            build_index(&sample.table);
+    for step in ["no index", "an index", "scalar indexes too"] {
+        let indexed = step != "no index";
+        match step {
+            "an index" => build_index(&sample.table),
+            "scalar indexes too" => build_scalar_indexes(&sample.table),
+            _ => {}
         }
         for matches in [ROWS / 2, ROWS / 10, ROWS / 100, ROWS / 1000, ROWS / 10_000] {
             for (column, ranks) in [("random", &sample.random), ("correlated", &sample.correlated)] {
@@ -129,7 +138,9 @@ fn filtered_neighbours_are_those_of_brute_force_at_every_selectivity() {
                 }
                 let recall = hits as f64 / (queries.len() * K.min(matches)) as f64;
                 let least = if indexed { 0.95 } else { 1.0 };
-                assert!(recall >= least, "{filter}, index: {indexed}, recall {recall}");
+                assert!(recall >= least, "{filter}, {step}, recall {recall}");
+                let plan = sample.table.plan(&search(&queries[0], &filter)).unwrap().explain(false);
+                assert_eq!(plan.contains("ScalarIndex: "), step == "scalar indexes too", "{plan}");
             }
         }
     }

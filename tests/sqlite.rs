@@ -6,9 +6,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray,
 };
+use arrow::datatypes::Int64Type;
 use quiverdb::filter::{Parameter, Predicate};
+use quiverdb::index::IndexConfig;
+use quiverdb::index::scalar::ScalarKind;
+use quiverdb::progress::Progress;
+use quiverdb::query::Request;
+use quiverdb::table::{CreateMode, IndexOptions, Table, WriteMode};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -17,6 +24,7 @@ use rusqlite::types::Value;
 
 const TABLES: u64 = 250;
 const CONDITIONS: usize = 20;
+const INDEXED_TABLES: u64 = 150;
 
 const INTEGERS: &[i64] = &[-1000, -7, -1, 0, 1, 2, 3, 10, 1 << 20];
 const FLOATS: &[f64] = &[-1e6, -2.5, -1.0, -0.0, 0.0, 0.1, 0.5, 1.0, 2.0, 2.5, 1e6];
@@ -29,7 +37,7 @@ const PATTERNS: &[&str] = &["%", "_", "a%", "%b", "a_b", "%é", "", "%_%", "A", 
 fn every_condition_finds_the_rows_that_sqlite_finds() {
     for seed in 0..TABLES {
         let mut rng = StdRng::seed_from_u64(seed);
-        let table = Table::any(&mut rng);
+        let table = Rows::any(&mut rng, 40);
         let (sqlite, batch) = (table.in_sqlite(), table.batch());
         for _ in 0..CONDITIONS {
             let mut texts = Texts { rng: &mut rng, parameters: Vec::new() };
@@ -53,6 +61,77 @@ fn every_condition_finds_the_rows_that_sqlite_finds() {
     }
 }
 
+/// Tables of which most columns have an index, with rows that came after the indexes and rows that went.
+#[test]
+fn every_condition_finds_the_same_rows_with_indexes() {
+    let mut answered = 0;
+    for seed in 0..INDEXED_TABLES {
+        let mut rng = StdRng::seed_from_u64(1_000_000 + seed);
+        let rows = Rows::any(&mut rng, 300);
+        let sqlite = rows.in_sqlite();
+        let table = indexed_table(&mut rng, &rows, &sqlite);
+        for _ in 0..CONDITIONS {
+            let condition = Texts { rng: &mut rng, parameters: Vec::new() }.condition(3).literal;
+            let request = Request { filter: Some(condition.as_str().into()), ..Request::default() };
+            let plan =
+                table.plan(&request).unwrap_or_else(|error| panic!("seed {seed}: {condition}: {error}"));
+            answered += usize::from(plan.explain(false).contains("ScalarIndex: "));
+            let batches = plan.run(&Progress::none());
+            let batches = batches.unwrap_or_else(|error| panic!("seed {seed}: {condition}: {error}"));
+            let ids = |batch: &RecordBatch| {
+                batch.column_by_name("id").unwrap().as_primitive::<Int64Type>().values().to_vec()
+            };
+            let found: Vec<i64> = batches.iter().flat_map(ids).collect();
+            let explained = || format!("seed {seed}: {}", plan.explain(false));
+            let expected = rows_of(&sqlite, &condition);
+            assert_eq!(found, expected, "{}", explained());
+            let count = table.count_rows(request.filter.as_ref()).unwrap();
+            assert_eq!(count, expected.len() as u64, "{}", explained());
+        }
+    }
+    assert!(answered > 1000, "indexes answered only {answered} of {} conditions", INDEXED_TABLES * 20);
+}
+
+fn indexed_table(rng: &mut StdRng, rows: &Rows, sqlite: &Connection) -> Table {
+    let options = quiverdb::connection::ConnectOptions::default();
+    let connection = quiverdb::connection::Connection::connect("memory://", options).unwrap();
+    let batch = rows.batch();
+    let mut writer = connection.create_table("t", &batch.schema(), CreateMode::Create).unwrap();
+    let [first, second] = {
+        let mut cuts = [0, 0].map(|_| rng.random_range(0..=batch.num_rows()));
+        cuts.sort_unstable();
+        cuts
+    };
+    writer.write(&batch.slice(0, first)).unwrap();
+    let table = writer.finish().unwrap();
+    let append = |from: usize, to: usize| {
+        let mut writer = table.writer(WriteMode::Append).unwrap();
+        writer.write(&batch.slice(from, to - from)).unwrap();
+        writer.commit().unwrap();
+    };
+    let delete = |condition: &str| {
+        table.delete(condition, &Progress::none()).unwrap();
+        sqlite.execute(&format!("DELETE FROM t WHERE {condition}"), []).unwrap();
+    };
+    let mut index = |columns: &[&str]| {
+        for column in columns {
+            let kind = [ScalarKind::BTree, ScalarKind::Bitmap].choose(rng).copied().unwrap();
+            let options = IndexOptions { config: IndexConfig::Scalar(kind), ..IndexOptions::default() };
+            table.create_index(column, &options, &Progress::none()).unwrap();
+        }
+    };
+    index(&["i", "f", "s"]);
+    append(first, second);
+    delete(&format!("id % 7 = 3 AND id < {second}"));
+    index(&["d", "b", "j"]);
+    delete(&format!("id % 11 = 5 AND id < {second}"));
+    append(second, batch.num_rows());
+    if first % 2 == 0 {
+        table.compact(&Progress::none()).unwrap();
+    }
+    table
+}
+
 fn rows_of(sqlite: &Connection, condition: &str) -> Vec<i64> {
     let sql = format!("SELECT id FROM t WHERE {condition} ORDER BY id");
     let mut statement = sqlite.prepare(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
@@ -60,8 +139,8 @@ fn rows_of(sqlite: &Connection, condition: &str) -> Vec<i64> {
     rows.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
-/// The columns `i`, `j` (whole numbers), `f` (floats), `s`, `t` (texts), `d` (dates) and `b` (booleans).
-struct Table {
+/// The columns `id`, `i`, `j` (whole numbers), `f` (floats), `s`, `t` (texts), `d` (dates) and `b` (booleans).
+struct Rows {
     i: Vec<Option<i64>>,
     j: Vec<Option<i64>>,
     f: Vec<Option<f64>>,
@@ -71,14 +150,15 @@ struct Table {
     b: Vec<Option<bool>>,
 }
 
-impl Table {
-    fn any(rng: &mut StdRng) -> Self {
+impl Rows {
+    /// Less than `rows_end` rows.
+    fn any(rng: &mut StdRng, rows_end: usize) -> Self {
         fn column<T: Copy>(rng: &mut StdRng, rows: usize, values: &[T]) -> Vec<Option<T>> {
             (0..rows)
                 .map(|_| if rng.random_ratio(1, 5) { None } else { values.choose(rng).copied() })
                 .collect()
         }
-        let rows = rng.random_range(0..40);
+        let rows = rng.random_range(0..rows_end);
         Self {
             i: column(rng, rows, INTEGERS),
             j: column(rng, rows, INTEGERS),
@@ -92,6 +172,7 @@ impl Table {
 
     fn batch(&self) -> RecordBatch {
         let columns: Vec<(&str, ArrayRef)> = vec![
+            ("id", Arc::new(Int64Array::from_iter_values(0..self.i.len() as i64))),
             ("i", Arc::new(Int64Array::from(self.i.clone()))),
             ("j", Arc::new(self.j.iter().map(|j| j.map(|j| j as i32)).collect::<Int32Array>())),
             ("f", Arc::new(Float64Array::from(self.f.clone()))),

@@ -8,6 +8,7 @@ mod bind;
 mod evaluate;
 mod functions;
 mod literal;
+mod lookup;
 mod node;
 mod parameter;
 mod parse;
@@ -23,6 +24,7 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
 
 use crate::error::{Error, Result};
+pub use lookup::{Lookup, Part, Search, Test};
 use node::{Kind, Node};
 pub use parameter::{Condition, Filter, Parameter};
 

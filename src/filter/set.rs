@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 /// The constants of an IN list.
 #[derive(Debug, Clone)]
 pub(super) struct Set {
+    array: ArrayRef,
     values: Arc<Values>,
     /// `x IN (1, NULL)` is null, not false, when x is not 1.
     has_null: bool,
@@ -42,7 +43,17 @@ impl Set {
             Some(Keys::Bytes(bytes)) => Values::Bytes(bytes.map(Box::from).collect()),
             None => return Ok(None),
         };
-        Ok(Some(Self { values: Arc::new(values), has_null }))
+        Ok(Some(Self { array: all, values: Arc::new(values), has_null }))
+    }
+
+    /// The constants but null.
+    pub fn array(&self) -> &ArrayRef {
+        &self.array
+    }
+
+    /// Whether null is one of the constants.
+    pub fn has_null(&self) -> bool {
+        self.has_null
     }
 
     /// Whether there are sets of this type.

@@ -2,21 +2,23 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use super::scalar::{self, ScalarKind};
 use super::{IndexConfig, VectorColumn, ivf_flat, ivf_pq};
 use crate::distance::Metric;
 use crate::error::{Error, IoContext, Result};
-use crate::gpu::Session;
+use crate::gpu::{Accelerator, Session};
 use crate::progress::Progress;
-use crate::storage::{FileEntry, NewFiles, files};
+use crate::storage::{FileEntry, NewFiles, Version, files};
 
 /// A finished index: durable, and waiting to be named by a manifest.
 #[derive(Debug, Clone)]
 pub struct Built {
-    /// `IVF_PQ` or `IVF_FLAT`.
+    /// `IVF_PQ`, `IVF_FLAT`, `BTREE`, `BITMAP` or `LABEL_LIST`.
     pub kind: &'static str,
-    /// What near means.
-    pub metric: Metric,
+    /// What near means; `None` for a scalar index.
+    pub metric: Option<Metric>,
     /// Rows in the index; those without a usable vector are not.
     pub rows: u64,
     /// Its files, with paths relative to the table's folder.
@@ -40,7 +42,25 @@ pub fn build(
     folder: &Path,
     progress: &Progress,
 ) -> Result<Built> {
-    build_with(&Session::open(config.accelerator())?, config, column, folder, progress)
+    let accelerator = config.accelerator().unwrap_or(&Accelerator::Cpu);
+    build_with(&Session::open(accelerator)?, config, column, folder, progress)
+}
+
+/// Builds a scalar index of the column `column` of `version` into `folder`, under the same terms as [`build`].
+///
+/// Memory is bounded by a buffer of 64 MiB for sorting, whatever the number of rows, and by the longest value.
+///
+/// # Errors
+/// Those of [`build`], [`Error::ColumnNotFound`], and [`Error::InvalidArgument`] if the kind does not fit the
+/// column's type.
+pub fn build_scalar(
+    kind: ScalarKind,
+    version: &Arc<Version>,
+    column: &str,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Built> {
+    fill_folder(folder, progress, || scalar::build(kind, version, column, folder, progress))
 }
 
 /// [`build`], with what `session` has to compute with.
@@ -51,16 +71,24 @@ pub(super) fn build_with(
     folder: &Path,
     progress: &Progress,
 ) -> Result<Built> {
-    check_metric(config.metric(), column)?;
+    check_metric(config.metric().unwrap_or(Metric::L2), column)?;
+    fill_folder(folder, progress, || match config {
+        IndexConfig::IvfPq(config) => ivf_pq::build(config, column, folder, session, progress),
+        IndexConfig::IvfFlat(config) => ivf_flat::build(config, column, folder, session, progress),
+        IndexConfig::Auto | IndexConfig::Scalar(_) => {
+            Err(Error::internal("a scalar index was to be built of vectors"))
+        }
+    })
+}
+
+/// Makes `folder` and what `build` writes into it durable; if that fails, the folder is gone again.
+fn fill_folder(folder: &Path, progress: &Progress, build: impl FnOnce() -> Result<Built>) -> Result<Built> {
     if let Some(parent) = folder.parent() {
         fs::create_dir_all(parent).at("create", parent)?;
     }
     fs::create_dir(folder).at("create", folder)?;
     let new_files = NewFiles::one(folder);
-    let built = match config {
-        IndexConfig::IvfPq(config) => ivf_pq::build(config, column, folder, session, progress)?,
-        IndexConfig::IvfFlat(config) => ivf_flat::build(config, column, folder, session, progress)?,
-    };
+    let built = build()?;
     // The names of the file, of its folder, and of the folder of indexes.
     for folder in folder.ancestors().take(3).filter(|folder| !folder.as_os_str().is_empty()) {
         files::sync_folder(folder)?;

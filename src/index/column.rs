@@ -305,7 +305,7 @@ impl VectorChunk {
 }
 
 /// The top-level field of a path, and the fields below it that lead to the column.
-fn resolve(schema: &Schema, column: &str) -> Result<(Arc<Field>, Vec<Arc<Field>>)> {
+pub(super) fn resolve(schema: &Schema, column: &str) -> Result<(Arc<Field>, Vec<Arc<Field>>)> {
     let unknown =
         || Error::column_not_found(column, schema.fields().iter().map(|field| field.name().as_str()));
     // A name may itself hold dots: the longest top-level name that fits is meant.
@@ -328,7 +328,16 @@ fn resolve(schema: &Schema, column: &str) -> Result<(Arc<Field>, Vec<Arc<Field>>
 
 /// Follows a path through structs to the lists; with them, where a struct on the way is null.
 fn descend(array: &ArrayRef, path: &[Arc<Field>]) -> Result<(FixedSizeListArray, Option<NullBuffer>)> {
-    let mismatch = || Error::internal("a record batch does not have the table's schema");
+    let (array, nulls) = follow(array, path)?;
+    Ok((array.as_fixed_size_list_opt().ok_or_else(mismatch)?.clone(), nulls))
+}
+
+fn mismatch() -> Error {
+    Error::internal("a record batch does not have the table's schema")
+}
+
+/// Follows a path through structs to a column; with it, where a struct on the way is null.
+pub(super) fn follow(array: &ArrayRef, path: &[Arc<Field>]) -> Result<(ArrayRef, Option<NullBuffer>)> {
     let mut array = array.clone();
     let mut nulls = None;
     for field in path {
@@ -337,8 +346,7 @@ fn descend(array: &ArrayRef, path: &[Arc<Field>]) -> Result<(FixedSizeListArray,
         let child = parent.column_by_name(field.name()).ok_or_else(mismatch)?.clone();
         array = child;
     }
-    let lists = array.as_fixed_size_list_opt().ok_or_else(mismatch)?.clone();
-    Ok((lists, nulls))
+    Ok((array, nulls))
 }
 
 /// Marks the rows in which some value is null.

@@ -1,7 +1,9 @@
 //! What can be asked of an index, and what it is when nothing is.
 
+use arrow::datatypes::DataType;
 use serde_json::{Value, json};
 
+use super::scalar::ScalarKind;
 use crate::distance::Metric;
 use crate::error::{Error, Result};
 use crate::gpu::Accelerator;
@@ -19,10 +21,14 @@ pub const SAMPLE_RATE_DEFAULT: u32 = 256;
 /// An index to build.
 #[derive(Debug, Clone, PartialEq)]
 pub enum IndexConfig {
+    /// What fits the column: IVF_PQ for vectors, BTREE for single values, LABEL_LIST for lists.
+    Auto,
     /// Compressed vectors in partitions.
     IvfPq(IvfPqConfig),
     /// Whole vectors in partitions.
     IvfFlat(IvfFlatConfig),
+    /// The rows of each value.
+    Scalar(ScalarKind),
 }
 
 /// An index of product-quantised residuals.
@@ -94,27 +100,40 @@ impl Default for IvfFlatConfig {
 }
 
 impl IndexConfig {
-    /// `IVF_PQ` or `IVF_FLAT`.
+    /// `IVF_PQ`, `IVF_FLAT`, `BTREE`, `BITMAP` or `LABEL_LIST`; `AUTO` if the column decides.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Auto => "AUTO",
             Self::IvfPq(_) => "IVF_PQ",
             Self::IvfFlat(_) => "IVF_FLAT",
+            Self::Scalar(kind) => kind.name(),
         }
     }
 
-    /// What computes.
-    pub fn accelerator(&self) -> &Accelerator {
+    /// The index to build on a column of this type: what [`IndexConfig::Auto`] means there, or this.
+    pub fn for_column(&self, data_type: &DataType) -> Self {
+        match (self, ScalarKind::default_for(data_type)) {
+            (Self::Auto, Some(kind)) => Self::Scalar(kind),
+            (Self::Auto, None) => Self::IvfPq(IvfPqConfig::default()),
+            _ => self.clone(),
+        }
+    }
+
+    /// What computes, if it is not only the CPU that can.
+    pub fn accelerator(&self) -> Option<&Accelerator> {
         match self {
-            Self::IvfPq(config) => &config.accelerator,
-            Self::IvfFlat(config) => &config.accelerator,
+            Self::IvfPq(config) => Some(&config.accelerator),
+            Self::IvfFlat(config) => Some(&config.accelerator),
+            Self::Auto | Self::Scalar(_) => None,
         }
     }
 
     /// What near means.
-    pub fn metric(&self) -> Metric {
+    pub fn metric(&self) -> Option<Metric> {
         match self {
-            Self::IvfPq(config) => config.metric,
-            Self::IvfFlat(config) => config.metric,
+            Self::IvfPq(config) => Some(config.metric),
+            Self::IvfFlat(config) => Some(config.metric),
+            Self::Auto | Self::Scalar(_) => None,
         }
     }
 }

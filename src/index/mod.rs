@@ -2,7 +2,8 @@
 //!
 //! `flat` reads all of them; the answer the others are measured against. `ivf_pq` and `ivf_flat` file rows by
 //! their nearest centroid (what they share is in `ivf`) and look only where the query is near. Every file of
-//! theirs is written once, by [`build`], and read in place, by [`VectorIndex`].
+//! theirs is written once, by [`build`], and read in place, by [`VectorIndex`]. `scalar` finds the rows that have
+//! a value instead: [`build_scalar`] writes what a [`ScalarIndex`](scalar::ScalarIndex) reads.
 
 mod build;
 mod column;
@@ -11,13 +12,14 @@ pub mod flat;
 mod ivf;
 mod ivf_flat;
 pub mod ivf_pq;
+pub mod scalar;
 mod search;
 #[cfg(test)]
 mod tests;
 mod threads;
 mod top_k;
 
-pub use build::{Built, build};
+pub use build::{Built, build, build_scalar};
 pub use column::{ElementKind, VectorChunk, VectorColumn};
 pub use config::{
     ITERATIONS_MAX_DEFAULT, IndexConfig, IvfFlatConfig, IvfPqConfig, SAMPLE_RATE_DEFAULT, SEED_DEFAULT,

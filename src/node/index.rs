@@ -6,6 +6,7 @@ use napi_derive::napi;
 
 use crate::error::{Error, Result};
 use crate::gpu::Accelerator;
+use crate::index::scalar::ScalarKind;
 use crate::index::{IndexConfig, IvfFlatConfig, IvfPqConfig};
 use crate::node::request::parse_metric;
 use crate::progress::{CancelFlag, Progress};
@@ -17,7 +18,7 @@ pub(crate) type OnProgress = FnArgs<(String, f64, f64)>;
 /// Index options as JavaScript passes them. `lib/indices.ts` documents them.
 #[napi(object)]
 pub struct NativeIndexOptions {
-    /// IVF_PQ (default) or IVF_FLAT.
+    /// IVF_PQ, IVF_FLAT, BTREE, BITMAP or LABEL_LIST. Default: what fits the column.
     pub kind: Option<String>,
     /// The index's name. Default: the column's, with `_idx`.
     pub name: Option<String>,
@@ -47,6 +48,10 @@ impl NativeIndexOptions {
     }
 
     fn config(&self) -> Result<IndexConfig> {
+        let Some(kind) = self.kind.as_deref() else { return Ok(IndexConfig::Auto) };
+        if let Some(kind) = ScalarKind::parse(kind) {
+            return Ok(IndexConfig::Scalar(kind));
+        }
         let metric = parse_metric(self.distance_type.as_deref().unwrap_or("l2"))?;
         let defaults = IvfPqConfig::default();
         let seed = self.seed.map_or(defaults.seed, |seed| seed as u64);
@@ -54,8 +59,8 @@ impl NativeIndexOptions {
         let sample_rate = self.sample_rate.unwrap_or(defaults.sample_rate);
         let partitions = self.num_partitions;
         let accelerator = Accelerator::parse(self.accelerator.as_deref().unwrap_or("cpu"));
-        match self.kind.as_deref() {
-            None | Some("IVF_PQ") => {
+        match kind {
+            "IVF_PQ" => {
                 let bits = self.num_bits.unwrap_or(u32::from(defaults.bits));
                 let bits =
                     u8::try_from(bits).map_err(|_| Error::invalid("numBits", bits, "it must be 4 or 8"))?;
@@ -71,7 +76,7 @@ impl NativeIndexOptions {
                     accelerator,
                 }))
             }
-            Some("IVF_FLAT") => Ok(IndexConfig::IvfFlat(IvfFlatConfig {
+            "IVF_FLAT" => Ok(IndexConfig::IvfFlat(IvfFlatConfig {
                 metric,
                 partitions,
                 iterations_max,
@@ -79,8 +84,9 @@ impl NativeIndexOptions {
                 seed,
                 accelerator,
             })),
-            Some(other) => {
-                Err(Error::invalid("the index type", format!("'{other}'"), "it must be IVF_PQ or IVF_FLAT"))
+            other => {
+                let expected = "it must be IVF_PQ, IVF_FLAT, BTREE, BITMAP or LABEL_LIST";
+                Err(Error::invalid("the index type", format!("'{other}'"), expected))
             }
         }
     }

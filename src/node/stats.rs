@@ -9,7 +9,7 @@ use crate::table::{IndexInfo, MeasuredRecall, RecallOptions, TableStats};
 pub struct NativeIndexInfo {
     /// The index's name.
     pub name: String,
-    /// IvfPq or IvfFlat.
+    /// IvfPq, IvfFlat, BTree, Bitmap or LabelList.
     pub index_type: String,
     /// The indexed column.
     pub columns: Vec<String>,
@@ -32,6 +32,9 @@ impl From<IndexInfo> for NativeIndexInfo {
         Self {
             index_type: match info.entry.kind.as_str() {
                 "IVF_FLAT" => "IvfFlat".to_owned(),
+                "BTREE" => "BTree".to_owned(),
+                "BITMAP" => "Bitmap".to_owned(),
+                "LABEL_LIST" => "LabelList".to_owned(),
                 _ => "IvfPq".to_owned(),
             },
             columns: vec![info.entry.column.clone()],
@@ -53,10 +56,10 @@ pub struct NativeIndexStats {
     pub num_indexed_rows: f64,
     /// Rows newer than the index.
     pub num_unindexed_rows: f64,
-    /// IVF_PQ or IVF_FLAT.
+    /// IVF_PQ, IVF_FLAT, BTREE, BITMAP or LABEL_LIST.
     pub index_type: String,
-    /// l2, cosine or dot.
-    pub distance_type: String,
+    /// l2, cosine, dot or hamming; absent for a scalar index.
+    pub distance_type: Option<String>,
     /// Segments of the index.
     pub num_indices: u32,
     /// Settings, times and devices, as JSON.
@@ -70,7 +73,7 @@ impl From<IndexInfo> for NativeIndexStats {
             num_unindexed_rows: info.unindexed_rows as f64,
             details: info.entry.details.to_string(),
             index_type: info.entry.kind,
-            distance_type: info.entry.metric,
+            distance_type: Some(info.entry.metric).filter(|metric| !metric.is_empty()),
             num_indices: 1,
         }
     }

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::query::access::{Access, Depth, IndexAccess};
+use crate::query::indexed::IndexedFilter;
 use crate::query::nearest::NearestPlan;
 use crate::query::plan::{Filtered, Path, Plan};
 use crate::query::trace::Trace;
@@ -20,6 +21,10 @@ impl Plan {
             Path::Scan => {
                 lines.extend(self.describe_order());
                 lines.extend(self.describe_filter("  Filter"));
+                lines.extend(self.describe_indexes(match self.order {
+                    Some(_) => self.indexed(),
+                    None => self.indexed_scan(),
+                }));
                 lines.push(format!("  Scan: rows={}", self.snapshot.version().row_count()));
             }
             Path::Take(row_ids) => {
@@ -34,6 +39,7 @@ impl Plan {
                 lines.extend(describe_nearest(nearest));
                 if !*postfilter {
                     lines.extend(self.describe_filter("    Prefilter"));
+                    lines.extend(self.describe_indexes(self.indexed()));
                     lines.extend(self.describe_way(nearest));
                 }
             }
@@ -68,8 +74,35 @@ impl Plan {
     /// The filter, and what in it may mean something else than its writer thinks.
     fn describe_filter(&self, step: &str) -> Vec<String> {
         let Some(Filtered { predicate, .. }) = &self.filter else { return Vec::new() };
-        let notes = predicate.notes().iter().map(|note| format!("      Note: {note}"));
-        [format!("{step}: {}", predicate.sql())].into_iter().chain(notes).collect()
+        let mut lines = vec![format!("{step}: {}", predicate.sql())];
+        lines.extend(predicate.notes().iter().map(|note| format!("      Note: {note}")));
+        lines
+    }
+
+    /// Which scalar indexes find the rows of the filter, and what is left to evaluate.
+    fn describe_indexes(&self, indexed: Result<Option<IndexedFilter>>) -> Vec<String> {
+        let indexed = match indexed {
+            Ok(Some(indexed)) => indexed,
+            Ok(None) => return Vec::new(),
+            Err(error) => return vec![format!("      ScalarIndex: none, because it fails: {error}")],
+        };
+        let rows = self.snapshot.version().row_count();
+        let mut lines: Vec<String> = Vec::new();
+        for step in &indexed.steps {
+            let names = step.indexes.join(", ");
+            lines.push(format!(
+                "      ScalarIndex: {names} for {}; rows={} of {rows}",
+                step.search, step.rows
+            ));
+        }
+        if indexed.rest.is_some() {
+            lines.push("      Evaluate: what these do not answer, on the rows they find".to_owned());
+        }
+        if indexed.covered_end < self.snapshot.version().manifest().next_row_id {
+            let first = indexed.covered_end;
+            lines.push(format!("      Evaluate: rows newer than an index (ids from {first})"));
+        }
+        lines
     }
 
     /// Which way a filtered search goes through or past the index, and why. Evaluates the filter for it.

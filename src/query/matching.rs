@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::filter::Predicate;
 use crate::progress::Progress;
 use crate::query::gather::read_batch;
-use crate::storage::{BatchRef, Version};
+use crate::storage::{BatchRef, RowIds, Version};
 
 /// The ids of all rows that satisfy `predicate`. Reads only the columns it names.
 pub(crate) fn matching_rows(
@@ -37,6 +37,41 @@ pub(crate) fn matching_rows(
         all |= rows;
         all
     }))
+}
+
+/// The ids of those of some rows that satisfy `predicate`. No other row is looked at.
+pub(crate) fn matching_among(
+    version: &Version,
+    rows: &RoaringTreemap,
+    predicate: &Predicate,
+    progress: &Progress,
+) -> Result<RoaringTreemap> {
+    let batches: Vec<BatchRef> = version.batches().collect();
+    let columns: Vec<usize> = predicate.columns().iter().copied().collect();
+    let found = batches
+        .par_iter()
+        .map(|batch| -> Result<Vec<u64>> {
+            progress.check()?;
+            let ids = version.row_ids(batch)?;
+            let Some(places) = places_of(rows, &ids) else { return Ok(Vec::new()) };
+            let mask = matching_of_live(&read_batch(version, batch, &columns)?, places, predicate)?;
+            Ok(mask.set_indices().map(|row| ids.id(row as u64)).collect())
+        })
+        .collect::<Result<Vec<_>>>()?;
+    RoaringTreemap::from_sorted_iter(found.into_iter().flatten()).map_err(Error::internal)
+}
+
+/// Where among `ids` those of `rows` are; `None` if there is none.
+pub(crate) fn places_of(rows: &RoaringTreemap, ids: &RowIds) -> Option<BooleanBuffer> {
+    let last = ids.len().checked_sub(1).map(|last| ids.id(last))?;
+    let mut found = rows.iter();
+    found.advance_to(ids.id(0));
+    let mut found = found.take_while(|&id| id <= last).filter_map(|id| ids.place(id)).peekable();
+    found.peek()?;
+    let mut places = BooleanBufferBuilder::new(ids.len() as usize);
+    places.append_n(ids.len() as usize, false);
+    found.for_each(|place| places.set_bit(place as usize, true));
+    Some(places.finish())
 }
 
 /// The places of the rows of one segment that satisfy `predicate`.

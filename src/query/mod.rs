@@ -7,6 +7,7 @@
 mod access;
 mod explain;
 mod gather;
+mod indexed;
 mod matching;
 mod nearest;
 mod order;
@@ -33,6 +34,7 @@ pub(crate) use target::column_name;
 use crate::error::Result;
 use crate::filter::{Filter, Predicate};
 use crate::progress::Progress;
+use indexed::IndexedFilter;
 
 /// How many rows of `snapshot` satisfy `filter`; without one, how many there are.
 pub fn count_rows(snapshot: &Snapshot, filter: Option<&Filter>, progress: &Progress) -> Result<u64> {
@@ -44,7 +46,10 @@ pub fn count_rows(snapshot: &Snapshot, filter: Option<&Filter>, progress: &Progr
                 return Ok(rows.len());
             }
             let predicate = Predicate::of(filter, version.schema())?;
-            matching::count_matching(version, &predicate, progress)
+            match IndexedFilter::new(snapshot, &predicate)? {
+                Some(indexed) => Ok(indexed.run(progress)?.len()),
+                None => matching::count_matching(version, &predicate, progress),
+            }
         }
     }
 }

@@ -13,12 +13,13 @@ use crate::filter::{Filter, Predicate};
 use crate::index::Candidate;
 use crate::progress::Progress;
 use crate::query::gather::gather;
+use crate::query::indexed::IndexedFilter;
 use crate::query::matching::{matching_rows, true_rows};
 use crate::query::nearest::NearestPlan;
 use crate::query::order::Order;
 use crate::query::projection::{Extras, Found, Projection};
 use crate::query::request::{DEFAULT_LIMIT, Request, Rows};
-use crate::query::scan::Scan;
+use crate::query::scan::{Chosen, Scan};
 use crate::query::snapshot::Snapshot;
 use crate::query::trace::Trace;
 
@@ -115,7 +116,7 @@ impl Plan {
         let batches = match (&self.path, &self.order) {
             (Path::Scan, Some(order)) => vec![self.scan_in_order(order, progress, trace)?],
             (Path::Scan, None) => {
-                let mut scan = self.scan();
+                let mut scan = self.scan(progress, trace)?;
                 let mut batches = Vec::new();
                 while let Some(batch) = scan.next(&self.projection, progress)? {
                     batches.push(batch);
@@ -140,13 +141,34 @@ impl Plan {
 
     /// Turns the plan into its rows, one batch at a time. A scan reads a batch only when it is asked for.
     pub fn into_stream(self) -> Stream {
-        let scan = (matches!(self.path, Path::Scan) && self.order.is_none()).then(|| self.scan());
-        Stream { plan: self, scan, found: None }
+        Stream { plan: self, source: None }
     }
 
-    fn scan(&self) -> Scan {
-        let predicate = self.filter.as_ref().map(|filtered| filtered.predicate.clone());
-        Scan::new(self.snapshot.version().clone(), predicate, self.offset, self.limit)
+    fn scan(&self, progress: &Progress, trace: Option<&Trace>) -> Result<Scan> {
+        let chosen = match &self.filter {
+            None => Chosen::All,
+            Some(Filtered { predicate, .. }) => match self.indexed_scan()? {
+                Some(_) => Chosen::Rows(self.matches(progress, trace)?.unwrap_or_default()),
+                None => Chosen::Matching(predicate.clone()),
+            },
+        };
+        Ok(Scan::new(self.snapshot.version().clone(), chosen, self.offset, self.limit))
+    }
+
+    /// The filter's way through indexes, if a scan is better off with it: one that a limit ends reads little anyway,
+    /// unless few rows match.
+    pub(crate) fn indexed_scan(&self) -> Result<Option<IndexedFilter<'_>>> {
+        let most = self.snapshot.version().row_count() / if self.limit.is_some() { 16 } else { 1 };
+        let indexed = self.indexed()?;
+        Ok(indexed.filter(|indexed| indexed.steps.iter().any(|step| step.rows <= most)))
+    }
+
+    /// The filter's way through indexes, if that is worth while.
+    pub(crate) fn indexed(&self) -> Result<Option<IndexedFilter<'_>>> {
+        match &self.filter {
+            Some(Filtered { predicate, .. }) => IndexedFilter::new(&self.snapshot, predicate),
+            None => Ok(None),
+        }
     }
 
     /// The first of all matching rows, in the order asked for.
@@ -181,16 +203,19 @@ impl Plan {
         let Some(Filtered { filter, predicate }) = &self.filter else { return Ok(None) };
         let started = Instant::now();
         let known = self.snapshot.row_sets().get(filter);
-        let source = if known.is_some() { "remembered" } else { "evaluated" };
-        let rows = match known {
-            Some(rows) => rows,
+        let (rows, source) = match known {
+            Some(rows) => (rows, "remembered"),
             None => {
-                let rows = Arc::new(matching_rows(self.snapshot.version(), predicate, progress)?);
+                let (rows, source) = match self.indexed()? {
+                    Some(indexed) => (indexed.run(progress)?, "indexed"),
+                    None => (matching_rows(self.snapshot.version(), predicate, progress)?, "evaluated"),
+                };
+                let rows = Arc::new(rows);
                 // Another time, `now()` lets other rows through.
                 if !predicate.is_volatile() {
                     self.snapshot.row_sets().put(filter, &rows);
                 }
-                rows
+                (rows, source)
             }
         };
         if let Some(trace) = trace {
@@ -277,8 +302,13 @@ impl Plan {
 /// The rows of a result, one batch at a time.
 pub struct Stream {
     plan: Plan,
-    scan: Option<Scan>,
-    found: Option<std::vec::IntoIter<RecordBatch>>,
+    /// `None` until the first batch is asked for.
+    source: Option<Source>,
+}
+
+enum Source {
+    Scan(Scan),
+    Found(std::vec::IntoIter<RecordBatch>),
 }
 
 impl Stream {
@@ -289,12 +319,16 @@ impl Stream {
 
     /// The next batch; `None` after the last.
     pub fn next(&mut self, progress: &Progress) -> Result<Option<RecordBatch>> {
-        if let Some(scan) = &mut self.scan {
-            return scan.next(&self.plan.projection, progress);
+        let source = match self.source.take() {
+            Some(source) => source,
+            None if matches!(self.plan.path, Path::Scan) && self.plan.order.is_none() => {
+                Source::Scan(self.plan.scan(progress, None)?)
+            }
+            None => Source::Found(self.plan.run(progress)?.into_iter()),
+        };
+        match self.source.insert(source) {
+            Source::Scan(scan) => scan.next(&self.plan.projection, progress),
+            Source::Found(found) => Ok(found.next()),
         }
-        if self.found.is_none() {
-            self.found = Some(self.plan.run(progress)?.into_iter());
-        }
-        Ok(self.found.as_mut().and_then(Iterator::next))
     }
 }

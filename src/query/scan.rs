@@ -5,33 +5,38 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
+use roaring::RoaringTreemap;
 
 use crate::error::{Error, Result};
 use crate::filter::Predicate;
 use crate::progress::Progress;
 use crate::query::gather::read_batch;
-use crate::query::matching::matching_mask;
+use crate::query::matching::{matching_mask, places_of};
 use crate::query::projection::{Found, Projection};
 use crate::storage::{BatchRef, Version};
 
-/// The rows of a version that satisfy a filter, batch by batch.
+/// The rows of a version, or of them those that were chosen, batch by batch.
 pub(crate) struct Scan {
     version: Arc<Version>,
     batches: std::vec::IntoIter<BatchRef>,
-    predicate: Option<Arc<Predicate>>,
+    chosen: Chosen,
     to_skip: usize,
     to_return: usize,
 }
 
+/// Which rows a scan returns.
+pub(crate) enum Chosen {
+    All,
+    /// Those that satisfy a predicate.
+    Matching(Arc<Predicate>),
+    /// Those with these ids.
+    Rows(Arc<RoaringTreemap>),
+}
+
 impl Scan {
-    pub fn new(
-        version: Arc<Version>,
-        predicate: Option<Arc<Predicate>>,
-        offset: usize,
-        limit: Option<usize>,
-    ) -> Self {
+    pub fn new(version: Arc<Version>, chosen: Chosen, offset: usize, limit: Option<usize>) -> Self {
         let batches = version.batches().collect::<Vec<_>>().into_iter();
-        Self { version, batches, predicate, to_skip: offset, to_return: limit.unwrap_or(usize::MAX) }
+        Self { version, batches, chosen, to_skip: offset, to_return: limit.unwrap_or(usize::MAX) }
     }
 
     /// The next batch of rows, made into the result's columns; `None` after the last.
@@ -52,9 +57,13 @@ impl Scan {
         projection: &Projection,
         progress: &Progress,
     ) -> Result<Option<Found>> {
-        let mask = match self.predicate.clone() {
-            Some(predicate) => matching_mask(&self.version, batch, &predicate, progress)?,
-            None => match self.version.live(batch)? {
+        let mask = match &self.chosen {
+            Chosen::Matching(predicate) => matching_mask(&self.version, batch, predicate, progress)?,
+            Chosen::Rows(rows) => match places_of(rows, &self.version.row_ids(batch)?) {
+                Some(places) => places,
+                None => return Ok(None),
+            },
+            Chosen::All => match self.version.live(batch)? {
                 Some(live) => live,
                 None => return self.read_all(batch, projection),
             },

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use roaring::RoaringTreemap;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::index::scalar::{ScalarIndex, ScalarKind};
 use crate::index::{VectorColumn, VectorIndex};
 use crate::query::row_sets::RowSets;
 use crate::storage::{IndexEntry, Version};
@@ -51,7 +52,7 @@ impl Snapshot {
     /// Whether all are there; what else is wrong with them, the first reader will say.
     pub fn hold(&self) -> bool {
         let segments = self.version.segments().iter().map(|segment| segment.hold());
-        let indexes = self.indexes.iter().map(|index| index.open().map(|_| ()));
+        let indexes = self.indexes.iter().map(|index| index.hold());
         let failed = segments.chain(indexes).filter(Result::is_err).count();
         failed == 0
     }
@@ -72,11 +73,16 @@ impl Snapshot {
         if self.version.rows_below(index.entry.row_id_end)? == index.entry.covered_rows {
             return Ok(None);
         }
+        self.live_row_ids().map(Some)
+    }
+
+    /// The ids of all rows.
+    pub fn live_row_ids(&self) -> Result<Arc<RoaringTreemap>> {
         if let Some(live) = self.live_row_ids.get() {
-            return Ok(Some(live.clone()));
+            return Ok(live.clone());
         }
         let live = Arc::new(self.version.live_row_ids()?);
-        Ok(Some(self.live_row_ids.get_or_init(|| live).clone()))
+        Ok(self.live_row_ids.get_or_init(|| live).clone())
     }
 
     /// The rows of the filters that were asked for lately.
@@ -101,7 +107,14 @@ impl Snapshot {
 pub struct OpenIndex {
     entry: IndexEntry,
     table: PathBuf,
-    index: Mutex<Option<Arc<VectorIndex>>>,
+    opened: Mutex<Option<Opened>>,
+}
+
+/// An index of either sort.
+#[derive(Clone)]
+enum Opened {
+    Vector(Arc<VectorIndex>),
+    Scalar(Arc<ScalarIndex>),
 }
 
 impl std::fmt::Debug for OpenIndex {
@@ -112,7 +125,7 @@ impl std::fmt::Debug for OpenIndex {
 
 impl OpenIndex {
     fn new(entry: IndexEntry, table: PathBuf) -> Self {
-        Self { entry, table, index: Mutex::default() }
+        Self { entry, table, opened: Mutex::default() }
     }
 
     /// What the manifest says of the index.
@@ -120,14 +133,37 @@ impl OpenIndex {
         &self.entry
     }
 
-    /// The index, opened.
+    /// The index of vectors, opened.
     pub fn open(&self) -> Result<Arc<VectorIndex>> {
-        let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = &*slot {
-            return Ok(index.clone());
+        match self.opened()? {
+            Opened::Vector(index) => Ok(index),
+            Opened::Scalar(_) => Err(Error::internal("a scalar index was asked for vectors")),
         }
-        let index = Arc::new(VectorIndex::open(&self.table, &self.entry)?);
-        *slot = Some(index.clone());
-        Ok(index)
+    }
+
+    /// The index of values, opened.
+    pub fn open_scalar(&self) -> Result<Arc<ScalarIndex>> {
+        match self.opened()? {
+            Opened::Scalar(index) => Ok(index),
+            Opened::Vector(_) => Err(Error::internal("an index of vectors was asked for values")),
+        }
+    }
+
+    /// Maps the file, so that it stays readable when it is removed.
+    fn hold(&self) -> Result<()> {
+        self.opened().map(drop)
+    }
+
+    fn opened(&self) -> Result<Opened> {
+        let mut slot = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(opened) = &*slot {
+            return Ok(opened.clone());
+        }
+        let opened = match ScalarKind::parse(&self.entry.kind) {
+            Some(_) => Opened::Scalar(Arc::new(ScalarIndex::open(&self.table, &self.entry)?)),
+            None => Opened::Vector(Arc::new(VectorIndex::open(&self.table, &self.entry)?)),
+        };
+        *slot = Some(opened.clone());
+        Ok(opened)
     }
 }

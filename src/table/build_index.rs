@@ -3,9 +3,10 @@
 use uuid::Uuid;
 
 use crate::error::{Error, Result, nearest};
+use crate::index::scalar::column_path;
 use crate::index::{self, Built, IndexConfig};
 use crate::progress::Progress;
-use crate::query::column_name;
+use crate::query::{Snapshot, column_name};
 use crate::storage::{IndexEntry, Manifest, NewFiles, Version};
 use crate::table::Table;
 
@@ -22,7 +23,7 @@ pub struct IndexOptions {
 
 impl Default for IndexOptions {
     fn default() -> Self {
-        Self { config: IndexConfig::IvfPq(Default::default()), name: None, replace: true }
+        Self { config: IndexConfig::Auto, name: None, replace: true }
     }
 }
 
@@ -45,7 +46,7 @@ impl IndexInfo {
 }
 
 impl Table {
-    /// Builds an index on the vector column `column` and publishes it with a new version.
+    /// Builds an index on the column `column` and publishes it with a new version.
     ///
     /// Searches and writes go on meanwhile; rows added during the build are found although the index does
     /// not know them. Cancelled or failed, it leaves neither an index nor files.
@@ -61,15 +62,7 @@ impl Table {
         let name = options.name.clone().unwrap_or_else(|| format!("{column}_idx"));
         check_free(snapshot.version().manifest(), &name, options.replace)?;
 
-        let uuid = Uuid::new_v4().to_string();
-        let folder = self.path().join("indexes").join(&uuid);
-        let vectors = snapshot.vector_column(&column)?;
-        let built = index::build(&options.config, &vectors, &folder, progress)
-            .map_err(|error| self.or_dropped(error))?;
-        let new_files = NewFiles::one(folder);
-        progress.check()?;
-
-        let entry = entry(name, column, uuid, snapshot.version(), built);
+        let (entry, new_files) = self.build_index(&snapshot, name, column, &options.config, progress)?;
         let covered = snapshot.version().manifest();
         self.commit_files(new_files, |manifest| {
             check_free(manifest, &entry.name, options.replace)?;
@@ -80,6 +73,30 @@ impl Table {
             Ok(next)
         })?;
         Ok(())
+    }
+
+    /// Writes the files of an index that no version names yet.
+    pub(super) fn build_index(
+        &self,
+        snapshot: &Snapshot,
+        name: String,
+        column: String,
+        config: &IndexConfig,
+        progress: &Progress,
+    ) -> Result<(IndexEntry, NewFiles)> {
+        let uuid = Uuid::new_v4().to_string();
+        let folder = self.path().join("indexes").join(&uuid);
+        let (_, field) = column_path(snapshot.version().schema(), &column)?;
+        let built = match config.for_column(field.data_type()) {
+            IndexConfig::Scalar(kind) => {
+                index::build_scalar(kind, snapshot.version(), &column, &folder, progress)
+            }
+            config => index::build(&config, &*snapshot.vector_column(&column)?, &folder, progress),
+        };
+        let built = built.map_err(|error| self.or_dropped(error))?;
+        let new_files = NewFiles::one(folder);
+        progress.check()?;
+        Ok((entry(name, column, uuid, snapshot.version(), built), new_files))
     }
 
     /// Why a file could not be written: perhaps because somebody dropped the table meanwhile.
@@ -127,7 +144,7 @@ fn entry(name: String, column: String, uuid: String, version: &Version, built: B
         column,
         kind: built.kind.to_owned(),
         uuid,
-        metric: built.metric.to_string(),
+        metric: built.metric.map_or_else(String::new, |metric| metric.to_string()),
         row_id_end: version.manifest().next_row_id,
         rows: built.rows,
         covered_rows: version.row_count(),

@@ -18,6 +18,7 @@ mod merge;
 mod name;
 mod optimize;
 mod read;
+mod reindex;
 mod rewrite;
 mod state;
 mod update;

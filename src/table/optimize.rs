@@ -61,13 +61,14 @@ pub struct Verified {
 }
 
 impl Table {
-    /// Joins small segments, takes deleted rows off the disk, and removes old versions. Reads and writes go on
-    /// meanwhile.
+    /// Joins small segments, takes deleted rows off the disk, gives the rows that are newer than a scalar index to
+    /// it, and removes old versions. Reads and writes go on meanwhile.
     ///
     /// # Errors
-    /// Those of [`Table::compact`] and [`Table::clean_up`].
+    /// Those of [`Table::compact`], [`Table::reindex`] and [`Table::clean_up`].
     pub fn optimize(&self, options: &OptimizeOptions, progress: &Progress) -> Result<Optimized> {
         let compacted = self.compact(progress)?;
+        self.reindex(progress)?;
         let cleaned = self.clean_up(&options.cleanup(), progress)?;
         Ok(Optimized { compacted, cleaned })
     }

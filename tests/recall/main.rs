@@ -51,7 +51,7 @@ fn index(folder: &Path, column: &VectorColumn, uuid: &str, config: IvfPqConfig) 
         column: "vector".to_owned(),
         kind: built.kind.to_owned(),
         uuid: uuid.to_owned(),
-        metric: built.metric.to_string(),
+        metric: built.metric.unwrap().to_string(),
         row_id_end: column.row_count(),
         rows: built.rows,
         covered_rows: built.rows,

@@ -59,7 +59,7 @@ pub(crate) fn build(
     let rows = encoded.rows();
     Ok(Built {
         kind: "IVF_FLAT",
-        metric: config.metric,
+        metric: Some(config.metric),
         rows: rows.iter().sum(),
         files: vec![entry],
         details: report(

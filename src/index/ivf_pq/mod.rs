@@ -57,7 +57,7 @@ pub(crate) fn build(
     let settings = config.settings(rows.len(), trained.layout.sub_vectors);
     Ok(Built {
         kind: "IVF_PQ",
-        metric: config.metric,
+        metric: Some(config.metric),
         rows: rows.iter().sum(),
         files: vec![entry],
         details: report(

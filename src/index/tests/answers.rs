@@ -131,7 +131,7 @@ fn identical_rows_few_rows_and_rows_on_a_line_are_indexed() {
         let table = Table::new(column(ElementKind::F32, &values, dim));
         let Indexed { index, .. } = table.build(&config, "a", &Progress::none()).unwrap();
         let rows = values.len() / dim;
-        let query = Query::new(config.metric(), &values[..dim]);
+        let query = Query::new(config.metric().unwrap(), &values[..dim]);
 
         let probe = Probe { candidates: 10, probes_min: 30, probes_max: None, ..Probe::default() };
         assert_eq!(reranked(&table, &index, &query, &probe, 10).len(), rows.min(10), "{what}");

@@ -56,7 +56,7 @@ impl Table {
             column: "vector".to_owned(),
             kind: built.kind.to_owned(),
             uuid: String::new(),
-            metric: built.metric.to_string(),
+            metric: built.metric.map_or_else(String::new, |metric| metric.to_string()),
             row_id_end: 0,
             rows: built.rows,
             covered_rows: built.rows,

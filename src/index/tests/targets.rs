@@ -45,7 +45,7 @@ fn targets_are_reached_by_queries_that_are_no_rows() {
     {
         let index = table.build(config, &i.to_string(), &Progress::none()).unwrap().index;
         let queries: Vec<Query> =
-            asked.chunks_exact(dim).map(|vector| Query::new(config.metric(), vector)).collect();
+            asked.chunks_exact(dim).map(|vector| Query::new(config.metric().unwrap(), vector)).collect();
         for target in [0.8, 0.9, 0.95, 0.99] {
             let (recall, probes) = recall(&table, &index, &queries, 10, target);
             // The sample of the calibration and that of the queries both leave some to chance.
@@ -87,7 +87,7 @@ fn rows_that_are_all_alike_and_a_single_partition_are_no_trouble() {
         [pq(Metric::L2, 8, 2, 8), ivf_flat(Metric::Cosine, 8), pq(Metric::Dot, 1, 2, 4)].iter().enumerate()
     {
         let index = table.build(config, &i.to_string(), &Progress::none()).unwrap().index;
-        let query = Query::new(config.metric(), &alike[..4]);
+        let query = Query::new(config.metric().unwrap(), &alike[..4]);
         let effort = index.calibration().unwrap().effort(2500, 0.9);
         let early_stop = Some(EarlyStop { k: 2500, reach: effort.reach, expected: 1 });
         let probe = Probe { candidates: effort.candidates, early_stop, ..Probe::default() };

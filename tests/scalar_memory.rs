@@ -1,0 +1,67 @@
+//! The build of a scalar index sorts outside memory. The only test of its process, because it measures that.
+#![cfg(target_os = "linux")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use quiverdb::connection::{ConnectOptions, Connection};
+use quiverdb::index::IndexConfig;
+use quiverdb::index::scalar::ScalarKind;
+use quiverdb::progress::Progress;
+use quiverdb::table::{CreateMode, IndexOptions};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+const ROWS: usize = 5_000_000;
+const BATCH_ROWS: usize = 100_000;
+
+/// The buffer for sorting has 64 MiB, and so have the runs while they are merged.
+const MEMORY_MAX: u64 = 100 << 20;
+
+#[test]
+fn memory_does_not_grow_with_the_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = Connection::connect(folder.path().to_str().unwrap(), ConnectOptions::default()).unwrap();
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut batch = || {
+        let values: ArrayRef = Arc::new(Int64Array::from_iter_values((0..BATCH_ROWS).map(|_| rng.random())));
+        RecordBatch::try_from_iter([("x", values)]).unwrap()
+    };
+    let mut writer = connection.create_table("t", &batch().schema(), CreateMode::Create).unwrap();
+    for _ in 0..ROWS / BATCH_ROWS {
+        writer.write(&batch()).unwrap();
+    }
+    let table = writer.finish().unwrap();
+    let before = anonymous_bytes();
+
+    let done = AtomicBool::new(false);
+    let peak = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut peak = 0;
+            while !done.load(Ordering::Relaxed) {
+                peak = peak.max(anonymous_bytes());
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            peak
+        });
+        let config = IndexConfig::Scalar(ScalarKind::BTree);
+        let options = IndexOptions { config, ..IndexOptions::default() };
+        let built = table.create_index("x", &options, &Progress::none());
+        done.store(true, Ordering::Relaxed);
+        built.unwrap();
+        watch.join().unwrap()
+    });
+
+    let grown = peak.saturating_sub(before);
+    assert!(grown < MEMORY_MAX, "{} MiB for {ROWS} rows", grown >> 20);
+    assert_eq!(table.count_rows(Some(&"x < 0 OR x >= 0".into())).unwrap(), ROWS as u64);
+}
+
+/// Memory of this process that is no mapped file.
+fn anonymous_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
