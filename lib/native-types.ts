@@ -46,6 +46,7 @@ export interface NativeConnection {
     schemaIpc: Uint8Array,
     mode: 'create' | 'overwrite',
   ): Promise<NativeWriter>;
+  repairTable(name: string): Promise<NativeRepaired>;
   dropTable(name: string): Promise<void>;
   dropAllTables(): Promise<void>;
 }
@@ -72,6 +73,9 @@ export interface NativeTable {
   delete(filter: NativeCondition): Promise<NativeDeleted>;
   update(update: NativeUpdate): Promise<NativeUpdated>;
   merge(options: NativeMergeOptions): Promise<NativeMerge>;
+  addColumns(computed: NativeNewColumn[], schemaIpc?: Uint8Array | null): Promise<number>;
+  alterColumns(alterations: NativeAlteration[]): Promise<number>;
+  dropColumns(columns: string[]): Promise<number>;
   listVersions(): Promise<NativeVersion[]>;
   /** By number or by tag; with neither, the newest version again. */
   checkout(version?: number | null, tag?: string | null): Promise<void>;
@@ -105,6 +109,7 @@ export interface NativeTable {
     onProgress?: (stage: string, done: number, total: number) => void,
   ): Promise<NativeOptimized>;
   verify(): Promise<NativeVerified>;
+  diskUsage(): Promise<NativeDiskUsage>;
 }
 
 export interface NativeDeleted {
@@ -149,6 +154,20 @@ export interface NativeMerged {
   numRows: number;
 }
 
+export interface NativeNewColumn {
+  name: string;
+  sql: string;
+}
+
+export interface NativeAlteration {
+  column: string;
+  rename?: string;
+  nullable?: boolean;
+  typeName?: string;
+  /** An IPC stream without batches, whose one column has the type. */
+  typeIpc?: Uint8Array;
+}
+
 export interface NativeVersion {
   version: number;
   /** Milliseconds since 1970. */
@@ -178,6 +197,7 @@ export interface NativeOptimized {
   fragmentsAdded: number;
   filesRemoved: number;
   filesAdded: number;
+  rowsIndexed: number;
   bytesRemoved: number;
   oldVersionsRemoved: number;
 }
@@ -185,6 +205,24 @@ export interface NativeOptimized {
 export interface NativeVerified {
   files: number;
   bytes: number;
+  problems: string[];
+}
+
+export interface NativeDiskUsage {
+  totalBytes: number;
+  files: number;
+  rowBytes: number;
+  rowSetBytes: number;
+  indexBytes: number;
+  oldBytes: number;
+  unnamedBytes: number;
+  manifestBytes: number;
+}
+
+export interface NativeRepaired {
+  version: number;
+  restoredVersion: number;
+  droppedIndices: string[];
   problems: string[];
 }
 

@@ -3,6 +3,7 @@
 
 mod accelerators;
 mod changes;
+mod columns;
 mod condition;
 mod connection;
 mod index;
