@@ -298,6 +298,31 @@ fn compaction_joins_small_segments_and_keeps_rows_ids_and_indexes() {
 }
 
 #[test]
+fn a_table_that_is_written_to_in_small_steps_has_few_files() {
+    let (_folder, table) = table_of(&[]);
+    for id in 0..400 {
+        assert_eq!(
+            table.add(&batch(&[(id, 0)])).unwrap(),
+            table.version().unwrap() - u64::from(is_joined(&table))
+        );
+        assert!(table.current().unwrap().segments().len() < 40);
+    }
+    upsert(&table, &[(7, 1)]);
+
+    let mut expected: Vec<_> = (0..400).filter(|id| *id != 7).map(|id| (id, 0)).collect();
+    expected.push((7, 1));
+    assert_eq!(scanned(&table), expected);
+    table.current().unwrap().verify().unwrap();
+}
+
+/// Whether the newest version is one that joined files: it has the rows of the version before.
+fn is_joined(table: &Table) -> bool {
+    let versions = table.list_versions().unwrap();
+    let rows: Vec<u64> = versions.iter().rev().take(2).map(|version| version.rows).collect();
+    rows[0] == rows[1]
+}
+
+#[test]
 fn rows_that_go_while_they_are_copied_are_gone_in_the_copy() {
     let (_folder, table) = table_of(&[(1, 1), (2, 2), (3, 3)]);
     table.add(&batch(&[(4, 4), (5, 5)])).unwrap();
