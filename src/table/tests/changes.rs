@@ -301,10 +301,7 @@ fn compaction_joins_small_segments_and_keeps_rows_ids_and_indexes() {
 fn a_table_that_is_written_to_in_small_steps_has_few_files() {
     let (_folder, table) = table_of(&[]);
     for id in 0..400 {
-        assert_eq!(
-            table.add(&batch(&[(id, 0)])).unwrap(),
-            table.version().unwrap() - u64::from(is_joined(&table))
-        );
+        table.add(&batch(&[(id, 0)])).unwrap();
         assert!(table.current().unwrap().segments().len() < 40);
     }
     upsert(&table, &[(7, 1)]);
@@ -313,13 +310,6 @@ fn a_table_that_is_written_to_in_small_steps_has_few_files() {
     expected.push((7, 1));
     assert_eq!(scanned(&table), expected);
     table.current().unwrap().verify().unwrap();
-}
-
-/// Whether the newest version is one that joined files: it has the rows of the version before.
-fn is_joined(table: &Table) -> bool {
-    let versions = table.list_versions().unwrap();
-    let rows: Vec<u64> = versions.iter().rev().take(2).map(|version| version.rows).collect();
-    rows[0] == rows[1]
 }
 
 #[test]
