@@ -127,7 +127,8 @@ impl Search<'_> {
         let (vectors, dim) = (chunk.vectors(), self.query.dim());
         let bytes = |row: usize| vectors.slice(row..row + 1, dim).bytes();
         let start = |row: usize| prefetch::start(bytes(row));
-        let ahead = rows.first().map_or(1, |&row| (BYTES_AHEAD / bytes(row).len().max(1)).clamp(1, ROWS_AHEAD));
+        let ahead =
+            rows.first().map_or(1, |&row| (BYTES_AHEAD / bytes(row).len().max(1)).clamp(1, ROWS_AHEAD));
         rows.iter().take(ahead).for_each(|&row| start(row));
         for (i, &row) in rows.iter().enumerate() {
             if let Some(&later) = rows.get(i + ahead) {
