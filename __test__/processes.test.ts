@@ -113,7 +113,7 @@ test('a worker that is stopped in the middle of a search harms nobody', async ()
       const table = await db.openTable('t');
       parentPort.postMessage('ready');
       const vectors = new Float64Array(4000);
-      for (;;) await table.query({ vectors, vectorCount: 1000, limit: 10 });
+      for (;;) await table.query({ vectors, vectorCount: 1000, settings: '{"limit":10}' });
     })();`;
 
   for (let i = 0; i < 5; i++) {

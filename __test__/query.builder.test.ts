@@ -1,15 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { Table } from '../lib/index.js';
-import type { NativeRequest, NativeTable } from '../lib/native-types.js';
+import type { NativeRequest, NativeTable, QuerySettings } from '../lib/native-types.js';
 import { refusal, rejection } from './support.js';
 
+/** A request with its settings laid open. */
+type OpenRequest = Omit<NativeRequest, 'settings'> & QuerySettings;
+
 /** A table that remembers what it was asked, and the last request. */
-function recordingTable(): { table: Table; last: () => NativeRequest } {
-  let last: NativeRequest = {};
+function recordingTable(): { table: Table; last: () => OpenRequest } {
+  let last: OpenRequest = {};
   const native = {
-    query: async (request: NativeRequest) => {
-      last = request;
-      return { rowCount: 0, columns: [] };
+    query: async ({ settings, ...request }: NativeRequest) => {
+      last = { ...JSON.parse(settings), ...request };
+      return ['{"rowCount":0,"columns":[]}', new ArrayBuffer(0)];
     },
   } as unknown as NativeTable;
   return { table: new Table(native), last: () => last };
@@ -18,7 +21,7 @@ function recordingTable(): { table: Table; last: () => NativeRequest } {
 /** The request that a query makes, without what is undefined. */
 async function requestOf(
   build: (table: Table) => { toArray(): Promise<unknown> },
-): Promise<NativeRequest> {
+): Promise<OpenRequest> {
   const { table, last } = recordingTable();
   await build(table).toArray();
   return Object.fromEntries(Object.entries(last()).filter(([, value]) => value !== undefined));

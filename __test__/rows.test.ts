@@ -1,25 +1,68 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { NativeColumn } from '../lib/native-types.js';
+import type { NativeColumn, NativeNumbers, NativeRows } from '../lib/native-types.js';
 import { toRows } from '../lib/rows.js';
 import { refusal } from './support.js';
 
+/** A column whose numbers are still in arrays of their own, and whose strings are strings. */
+interface Column {
+  name: string;
+  kind: NativeColumn['kind'];
+  values?: ArrayBufferView | string[];
+  nulls?: Uint8Array;
+  offsets?: Int32Array;
+  size?: number;
+  children?: Column[];
+}
+
+/** A result as the addon gives it. */
+function packed(rowCount: number, columns: Column[]): NativeRows {
+  let bytes = Buffer.alloc(0);
+  const put = (array: ArrayBufferView | undefined): NativeNumbers | undefined => {
+    if (array === undefined) return undefined;
+    const view = Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+    const at = Math.ceil(bytes.length / 8) * 8;
+    bytes = Buffer.concat([bytes, Buffer.alloc(at - bytes.length), view]);
+    const [, letter, bits] = /^(?:Big)?(\w)[a-z]+(\d+)/.exec(array.constructor.name)!;
+    const type = `${letter!.toLowerCase()}${bits}` as NativeNumbers['type'];
+    return { type, at, length: (array as Uint8Array).length };
+  };
+  const pack = ({ values, nulls, offsets, children, ...rest }: Column): NativeColumn => {
+    if (Array.isArray(values)) {
+      const texts = values.map((text) => Buffer.from(text));
+      offsets = Int32Array.of(
+        0,
+        ...texts.map((_, i) => Buffer.concat(texts.slice(0, i + 1)).length),
+      );
+      values = new Uint8Array(Buffer.concat(texts));
+    }
+    return {
+      ...rest,
+      values: put(values),
+      nulls: put(nulls),
+      offsets: put(offsets),
+      children: children?.map(pack),
+    };
+  };
+  const json = JSON.stringify({ rowCount, columns: columns.map(pack) });
+  return [json, new Uint8Array(bytes).buffer];
+}
+
 /** The values of one column of a result. */
-function read(rowCount: number, column: Omit<NativeColumn, 'name'>): unknown[] {
-  return toRows<any>({ rowCount, columns: [{ name: 'x', ...column }] }).map((row) => row.x);
+function read(rowCount: number, column: Omit<Column, 'name'>): unknown[] {
+  return toRows<any>(packed(rowCount, [{ name: 'x', ...column }])).map((row) => row.x);
 }
 
 const nulls = Uint8Array.of(0, 1);
 
 describe('toRows', () => {
   test('makes plain objects with the columns in order', () => {
-    const rows = toRows({
-      rowCount: 2,
-      columns: [
+    const rows = toRows(
+      packed(2, [
         { name: 'id', kind: 'number', values: Int32Array.of(7, 8) },
         { name: 'text', kind: 'string', values: ['a', 'b'] },
-      ],
-    });
+      ]),
+    );
 
     expect(rows).toStrictEqual([
       { id: 7, text: 'a' },
@@ -47,8 +90,8 @@ describe('toRows', () => {
   });
 
   test('reads lists and structs inside each other', () => {
-    const items: NativeColumn = { name: 'item', kind: 'number', values: Int8Array.of(1, 2, 3, 4) };
-    const struct: NativeColumn = {
+    const items: Column = { name: 'item', kind: 'number', values: Int8Array.of(1, 2, 3, 4) };
+    const struct: Column = {
       name: 'item',
       kind: 'struct',
       children: [{ ...items, name: 'n' }],
@@ -69,9 +112,9 @@ describe('toRows', () => {
 
   test('reads maps as objects if their keys are strings', () => {
     const offsets = Int32Array.of(0, 2, 2);
-    const value: NativeColumn = { name: 'value', kind: 'number', values: Int8Array.of(1, 2) };
-    const words: NativeColumn = { name: 'key', kind: 'string', values: ['a', '__proto__'] };
-    const numbers: NativeColumn = { name: 'key', kind: 'number', values: Int8Array.of(7, 8) };
+    const value: Column = { name: 'value', kind: 'number', values: Int8Array.of(1, 2) };
+    const words: Column = { name: 'key', kind: 'string', values: ['a', '__proto__'] };
+    const numbers: Column = { name: 'key', kind: 'number', values: Int8Array.of(7, 8) };
 
     const [object, empty] = read(2, { kind: 'map', offsets, children: [words, value] });
     expect(Object.entries(object as object)).toEqual([
@@ -89,8 +132,8 @@ describe('toRows', () => {
   });
 
   test('reads a column named __proto__ as any other', () => {
-    const columns: NativeColumn[] = [{ name: '__proto__', kind: 'number', values: [5] }];
-    const [row] = toRows<object>({ rowCount: 1, columns });
+    const column: Column = { name: '__proto__', kind: 'number', values: Int8Array.of(5) };
+    const [row] = toRows<object>(packed(1, [column]));
 
     expect(Object.entries(row!)).toEqual([['__proto__', 5]]);
     expect(Object.getPrototypeOf(row)).toBe(Object.prototype);
@@ -128,15 +171,15 @@ describe('vectors in rows', () => {
 });
 
 test('ten rows with vectors take microseconds', () => {
-  const columns: NativeColumn[] = [
+  const rows = packed(10, [
     { name: 'id', kind: 'number', values: new Float64Array(10) },
     { name: 'vector', kind: 'vector', size: 784, values: new Float32Array(7840) },
     { name: '_distance', kind: 'number', values: new Float32Array(10) },
-  ];
+  ]);
   const repeats = 5000;
 
   const start = performance.now();
-  for (let i = 0; i < repeats; i++) toRows({ rowCount: 10, columns });
+  for (let i = 0; i < repeats; i++) toRows(rows);
   const microseconds = ((performance.now() - start) * 1000) / repeats;
 
   expect(microseconds).toBeLessThan(100);

@@ -1,9 +1,9 @@
 // Upkeep: compaction, cleaning up, verifying.
-import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { connect } from '../lib/index.js';
-import { filesIn, rejection, temporaryFolder } from './support.js';
+import { connect, Index } from '../lib/index.js';
+import { filesIn, ladder, rejection, temporaryFolder } from './support.js';
 
 async function manyVersions() {
   const folder = temporaryFolder();
@@ -67,23 +67,79 @@ test('a handle that shows an old version reads on after it was removed', async (
 
 test('verify names the file that is damaged or missing', async () => {
   const { folder, table } = await manyVersions();
-  const [first, second] = readdirSync(join(folder, 'data'));
   expect(await table.verify()).toMatchObject({ problems: [] });
-  await table.optimize();
-  const named = (await table.verify()).files;
-  expect(named).toBe(1);
+  await table.optimize({ keepVersions: 1, deleteUnverified: true });
+  // The manifest and the rows.
+  expect((await table.verify()).files).toBe(2);
 
   const [path] = filesIn(folder)
     .filter((file) => file.startsWith('data'))
     .map((file) => join(folder, file))
     .sort((a, b) => statSync(b).size - statSync(a).size);
-  expect(first && second).toBeTruthy();
   rmSync(path!);
   writeFileSync(path!, 'x');
 
   const { problems } = await table.verify();
   expect(problems).toHaveLength(1);
   expect(problems[0]).toContain('.arrow');
+});
+
+test('optimize adds rows to an index, and diskUsage tells where all bytes are', async () => {
+  const folder = temporaryFolder();
+  const table = await (await connect(folder)).createTable('t', ladder(2000));
+  await table.createIndex('vector', { config: Index.ivfPq({ numPartitions: 8 }) });
+  await table.add(ladder(2100).slice(2000));
+  expect(await table.indexStats('vector_idx')).toMatchObject({ numUnindexedRows: 100 });
+
+  const { index } = await table.optimize({ keepVersions: 1 });
+
+  expect(index).toEqual({ rowsIndexed: 100 });
+  expect(await table.indexStats('vector_idx')).toMatchObject({
+    numIndexedRows: 2100,
+    numUnindexedRows: 0,
+  });
+  const query = table.search([2050, 2050, 2050, 2050]).limit(3).nprobes(8);
+  const found = await query.fastSearch().toArray();
+  expect(found.map((row) => row.id)).toContain('2050');
+  const usage = await table.diskUsage();
+  const { totalBytes, files, ...parts } = usage;
+  expect(Object.values(parts).reduce((sum, bytes) => sum + bytes)).toBe(totalBytes);
+  expect(files).toBe(filesIn(join(folder, 't.quiver')).length);
+  expect(usage.indexBytes).toBeGreaterThan(1000);
+  expect([usage.oldBytes, usage.unnamedBytes]).toEqual([0, 0]);
+});
+
+test('repairTable brings a table back that cannot be opened, and leaves a whole one alone', async () => {
+  const folder = temporaryFolder();
+  const db = await connect(folder);
+  const table = await db.createTable('t', ladder(300));
+  await table.createIndex('vector', { config: Index.ivfFlat({ numPartitions: 4 }) });
+  await table.add([{ id: 'late', vector: [0, 0, 0, 0] }]);
+  const whole = { version: 3, restoredVersion: 3, droppedIndices: [], problems: [] };
+  expect(await db.repairTable('t')).toEqual(whole);
+  const manifest = join(folder, 't.quiver/versions/00000000000000000003.json');
+  writeFileSync(manifest, 'x');
+  expect((await rejection(db.openTable('t'))).code).toBe('CORRUPTED');
+
+  const repaired = await db.repairTable('t');
+
+  expect(repaired).toMatchObject({ version: 4, restoredVersion: 2, droppedIndices: [] });
+  expect(repaired.problems).toEqual([expect.stringContaining('00000000000000000003.json')]);
+  const again = await db.openTable('t');
+  expect(await again.countRows()).toBe(300);
+  expect((await again.verify()).problems).toEqual([]);
+  await again.add([{ id: 'new', vector: [5, 5, 5, 5] }]);
+  expect(await again.countRows()).toBe(301);
+
+  const [index] = filesIn(join(folder, 't.quiver')).filter((file) => file.endsWith('.idx'));
+  rmSync(join(folder, 't.quiver', index!));
+  expect(await db.repairTable('t')).toMatchObject({
+    version: 6,
+    restoredVersion: 5,
+    droppedIndices: ['vector_idx'],
+  });
+  expect((await again.search([7, 7, 7, 7]).limit(1).toArray())[0]).toMatchObject({ id: '7' });
+  expect((await rejection(db.repairTable('nope'))).code).toBe('TABLE_NOT_FOUND');
 });
 
 test('what is wrong with the options is an error that names it', async () => {

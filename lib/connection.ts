@@ -10,6 +10,7 @@ import { type Data, openData } from './data.js';
 import { QuiverError, rethrow } from './errors.js';
 import { addon } from './native.js';
 import type { NativeConnection, NativeTable } from './native-types.js';
+import type { RepairResult } from './optimize.js';
 import {
   checkOptions,
   flag,
@@ -201,6 +202,19 @@ export class Connection {
     const options = rootNamespace(third) ? fourth : third;
     checkOptions<CreateTableOptions>('createEmptyTable', options, ['mode', 'existOk']);
     return this.#create(name, [], { ...options, schema: toSchema(schema) });
+  }
+
+  /**
+   * Brings a damaged table back to its last version whose rows are all there, also if it cannot be opened any more:
+   * reads the newest version, and earlier ones until one is whole, and makes that the newest. Indexes that are damaged
+   * go. Nothing else is removed, and nothing is done to a table that is whole.
+   *
+   * Rows that only later versions had are not shown any more. Nobody else should write meanwhile.
+   *
+   * @throws {QuiverError} `CORRUPTED` if no version is whole
+   */
+  async repairTable(name: string): Promise<RepairResult> {
+    return rethrow(this.#native.repairTable(text('name', name)));
   }
 
   /** Removes a table with everything in it. */

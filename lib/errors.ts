@@ -9,6 +9,7 @@ export type QuiverErrorCode =
   | 'TABLE_NOT_FOUND'
   | 'TABLE_EXISTS'
   | 'INVALID_TABLE_NAME'
+  | 'COLUMN_EXISTS'
   | 'COLUMN_NOT_FOUND'
   | 'INVALID_ARGUMENT'
   | 'DIMENSION_MISMATCH'

@@ -22,6 +22,7 @@ export type { RecordBatchLike, TableLike } from './arrow/foreign.js';
 export { type MakeArrowTableOptions, makeArrowTable } from './arrow/make-table.js';
 export type { FieldLike, SchemaLike, TypeLike } from './arrow/schema.js';
 export type { StageProgress } from './cancellable.js';
+export type { AddColumnsSql, ColumnAlteration, ColumnsResult } from './columns.js';
 export {
   Connection,
   type ConnectionOptions,
@@ -39,6 +40,7 @@ export type {
   FilterParameter,
   FilterValue,
   ListConditions,
+  Where,
 } from './filter.js';
 export { type DistanceType, Index, type IvfFlatOptions, type IvfPqOptions } from './indices.js';
 export type { Latency, MeasuredRecall, MeasureRecallOptions } from './measure-recall.js';
@@ -47,7 +49,13 @@ export {
   MergeInsertBuilder,
   type MergeResult,
 } from './merge-insert.js';
-export type { OptimizeOptions, OptimizeStats, VerifyResult } from './optimize.js';
+export type {
+  DiskUsage,
+  OptimizeOptions,
+  OptimizeStats,
+  RepairResult,
+  VerifyResult,
+} from './optimize.js';
 export { Query, TakeQuery } from './query.js';
 export { QueryBase, type QueryExecutionOptions, type Selection } from './query-base.js';
 export type { IntoVector, MultiVector, VectorLike } from './query-vectors.js';

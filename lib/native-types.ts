@@ -46,6 +46,7 @@ export interface NativeConnection {
     schemaIpc: Uint8Array,
     mode: 'create' | 'overwrite',
   ): Promise<NativeWriter>;
+  repairTable(name: string): Promise<NativeRepaired>;
   dropTable(name: string): Promise<void>;
   dropAllTables(): Promise<void>;
 }
@@ -72,6 +73,9 @@ export interface NativeTable {
   delete(filter: NativeCondition): Promise<NativeDeleted>;
   update(update: NativeUpdate): Promise<NativeUpdated>;
   merge(options: NativeMergeOptions): Promise<NativeMerge>;
+  addColumns(computed: NativeNewColumn[], schemaIpc?: Uint8Array | null): Promise<number>;
+  alterColumns(alterations: NativeAlteration[]): Promise<number>;
+  dropColumns(columns: string[]): Promise<number>;
   listVersions(): Promise<NativeVersion[]>;
   /** By number or by tag; with neither, the newest version again. */
   checkout(version?: number | null, tag?: string | null): Promise<void>;
@@ -105,6 +109,7 @@ export interface NativeTable {
     onProgress?: (stage: string, done: number, total: number) => void,
   ): Promise<NativeOptimized>;
   verify(): Promise<NativeVerified>;
+  diskUsage(): Promise<NativeDiskUsage>;
 }
 
 export interface NativeDeleted {
@@ -149,6 +154,20 @@ export interface NativeMerged {
   numRows: number;
 }
 
+export interface NativeNewColumn {
+  name: string;
+  sql: string;
+}
+
+export interface NativeAlteration {
+  column: string;
+  rename?: string;
+  nullable?: boolean;
+  typeName?: string;
+  /** An IPC stream without batches, whose one column has the type. */
+  typeIpc?: Uint8Array;
+}
+
 export interface NativeVersion {
   version: number;
   /** Milliseconds since 1970. */
@@ -178,6 +197,7 @@ export interface NativeOptimized {
   fragmentsAdded: number;
   filesRemoved: number;
   filesAdded: number;
+  rowsIndexed: number;
   bytesRemoved: number;
   oldVersionsRemoved: number;
 }
@@ -185,6 +205,24 @@ export interface NativeOptimized {
 export interface NativeVerified {
   files: number;
   bytes: number;
+  problems: string[];
+}
+
+export interface NativeDiskUsage {
+  totalBytes: number;
+  files: number;
+  rowBytes: number;
+  rowSetBytes: number;
+  indexBytes: number;
+  oldBytes: number;
+  unnamedBytes: number;
+  manifestBytes: number;
+}
+
+export interface NativeRepaired {
+  version: number;
+  restoredVersion: number;
+  droppedIndices: string[];
   problems: string[];
 }
 
@@ -198,11 +236,26 @@ export interface NativeCancel {
   cancel(): void;
 }
 
+/**
+ * A query. Each property that crosses costs as much as a hundred comparisons of vectors, so that whatever is no
+ * array crosses as one string.
+ */
 export interface NativeRequest {
+  /** {@link QuerySettings} as JSON. */
+  settings: string;
   /** Query vectors, one after the other. */
   vectors?: Float64Array;
   /** How many; one gives no `query_index` column. */
   vectorCount?: number;
+  /** Conditions that a row must all meet. */
+  filter?: NativeCondition[];
+  /** Rows to take instead of a scan. */
+  offsets?: Float64Array;
+  rowIds?: BigUint64Array;
+}
+
+/** What is asked for, as far as it is JSON. */
+export interface QuerySettings {
   column?: string;
   distanceType?: string;
   targetRecall?: number;
@@ -216,8 +269,6 @@ export interface NativeRequest {
   bypassVectorIndex?: boolean;
   fastSearch?: boolean;
   postfilter?: boolean;
-  /** Conditions that a row must all meet. */
-  filter?: NativeCondition[];
   /** What to select: columns or expressions; neither means every column. */
   columns?: string[];
   expressions?: Array<{ name: string; sql: string }>;
@@ -226,9 +277,6 @@ export interface NativeRequest {
   orderBy?: Array<{ column: string; ascending: boolean; nullsFirst: boolean }>;
   withRowId?: boolean;
   timeoutMs?: number;
-  /** Rows to take instead of a scan. */
-  offsets?: Float64Array;
-  rowIds?: BigUint64Array;
 }
 
 export interface NativeCondition {
@@ -321,22 +369,36 @@ export interface NativeRecall {
   exactMs: { median: number; p95: number };
 }
 
-/** A result in columns, which `rows.ts` turns into objects. */
-export interface NativeRows {
+/**
+ * A result: its columns as JSON ({@link NativeColumns}), and the bytes of their values, which the columns point
+ * into. `rows.ts` turns it into objects.
+ */
+export type NativeRows = [columns: string, bytes: ArrayBuffer];
+
+/** What the first half of {@link NativeRows} says. */
+export interface NativeColumns {
   rowCount: number;
   columns: NativeColumn[];
 }
 
-/** One column of {@link NativeRows}; which members are there depends on its kind. */
+/** Numbers of one kind among the bytes of a result. */
+export interface NativeNumbers {
+  type: 'i8' | 'i16' | 'i32' | 'i64' | 'u8' | 'u16' | 'u32' | 'u64' | 'f32' | 'f64';
+  /** Where they begin, in bytes. */
+  at: number;
+  length: number;
+}
+
+/** One column of {@link NativeColumns}; which members are there depends on its kind. */
 export interface NativeColumn {
   name: string;
   /**
-   * - number, bigint: `values` is a typed array; timestamps are milliseconds since 1970.
-   * - date: `values` is a Float64Array of milliseconds since 1970.
-   * - boolean: `values` is a Uint8Array of 0 and 1.
-   * - string: `values` is an array of strings.
-   * - binary: `values` is a Uint8Array, cut by `offsets`.
-   * - vector: `values` is a typed array of `size` numbers a row.
+   * - number, bigint: timestamps are milliseconds since 1970.
+   * - date: `values` are f64, milliseconds since 1970.
+   * - boolean: `values` are u8, 0 and 1.
+   * - string: `values` are u8 of UTF-8, cut by `offsets`.
+   * - binary: `values` are u8, cut by `offsets`.
+   * - vector: `values` are `size` numbers a row.
    * - list: `children[0]` holds the items, cut by `offsets`; fixedList: `size` items a row.
    * - map: `children` holds the keys and the values, cut by `offsets`.
    * - struct: `children` holds the fields. null: nothing else.
@@ -354,10 +416,11 @@ export interface NativeColumn {
     | 'map'
     | 'struct'
     | 'null';
-  values?: ArrayLike<unknown>;
-  /** 1 where the row is null; absent if none is. */
-  nulls?: Uint8Array;
-  offsets?: Int32Array;
+  values?: NativeNumbers;
+  /** u8: 1 where the row is null; absent if none is. */
+  nulls?: NativeNumbers;
+  /** i32. */
+  offsets?: NativeNumbers;
   size?: number;
   children?: NativeColumn[];
 }

@@ -1,5 +1,5 @@
 /**
- * Upkeep: {@link Table.optimize} and {@link Table.verify}.
+ * Upkeep: {@link Table.optimize}, {@link Table.verify}, {@link Table.diskUsage}, {@link Connection.repairTable}.
  *
  * @module
  */
@@ -21,7 +21,10 @@ export interface OptimizeOptions {
    * nobody else is writing to the table. Default: false.
    */
   deleteUnverified?: boolean;
-  /** Called several times a second with the stages `"compact"` and `"clean up"`. An error it throws ends the work. */
+  /**
+   * Called several times a second with the stages `"compact"`, `"encode"`, `"write"` and `"clean up"`. An error
+   * it throws ends the work.
+   */
   onProgress?: (progress: StageProgress) => void;
   /** Ends the work; what is done by then stays done, and the table is whole. */
   signal?: AbortSignal;
@@ -35,6 +38,10 @@ export interface OptimizeStats {
     fragmentsAdded: number;
     filesRemoved: number;
     filesAdded: number;
+  };
+  /** Rows that indexes did not cover, and do now. */
+  index: {
+    rowsIndexed: number;
   };
   /** What was removed from the disk. */
   prune: {
@@ -50,6 +57,38 @@ export interface VerifyResult {
   /** Their bytes. */
   bytes: number;
   /** Files that are missing or damaged, each with the reason. Empty if all is well. */
+  problems: string[];
+}
+
+/** Where the bytes of a table are. All but the total add up to it. */
+export interface DiskUsage {
+  /** Bytes of all files. */
+  totalBytes: number;
+  /** How many files there are. */
+  files: number;
+  /** Rows of the newest version, with deleted ones that are still in its files. */
+  rowBytes: number;
+  /** What says which rows of the newest version are deleted, and which ids they have. */
+  rowSetBytes: number;
+  /** Indexes of the newest version. */
+  indexBytes: number;
+  /** What only earlier versions need: {@link Table.optimize} removes it when they go. */
+  oldBytes: number;
+  /** What no version needs: it is being written, or a process was killed. {@link Table.optimize} removes it after a day. */
+  unnamedBytes: number;
+  /** Descriptions of versions, and tags. */
+  manifestBytes: number;
+}
+
+/** What {@link Connection.repairTable} found and did. */
+export interface RepairResult {
+  /** The newest version now. */
+  version: number;
+  /** The version whose rows it has: itself, if nothing was wrong with them. */
+  restoredVersion: number;
+  /** Indexes that were damaged and are gone. Searches look at every row until they are built again. */
+  droppedIndices: string[];
+  /** Files that are missing or damaged, each with the reason. Empty if all was well. */
   problems: string[];
 }
 
@@ -71,13 +110,13 @@ export async function optimize(
     deleteUnverified: flag('deleteUnverified', options?.deleteUnverified),
   };
   const onProgress = callback('onProgress', options?.onProgress);
-  const { bytesRemoved, oldVersionsRemoved, ...compaction } = await cancellable(
+  const { rowsIndexed, bytesRemoved, oldVersionsRemoved, ...compaction } = await cancellable(
     'optimizing the table was cancelled; what was done by then stays done',
     options?.signal,
     onProgress,
     (cancel, report) => table.optimize(settings, cancel, report),
   );
-  return { compaction, prune: { bytesRemoved, oldVersionsRemoved } };
+  return { compaction, index: { rowsIndexed }, prune: { bytesRemoved, oldVersionsRemoved } };
 }
 
 function time(date: Date | undefined): number | undefined {

@@ -6,7 +6,7 @@
 import type { Table as ArrowTable, RecordBatch, Schema } from 'apache-arrow';
 import { fromIpc } from './arrow/make-table.js';
 import { QuiverError, rethrow, rethrowSync } from './errors.js';
-import type { NativeRequest, NativeTable } from './native-types.js';
+import type { NativeRequest, NativeTable, QuerySettings } from './native-types.js';
 import { checkOptions, flag, invalid, optionalWholeNumber, text } from './options.js';
 import { toRows } from './rows.js';
 
@@ -37,12 +37,12 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
   protected readonly table: NativeTable;
 
   /** What goes to the engine; builders write into it. @internal */
-  protected readonly request: NativeRequest;
+  protected readonly settings: QuerySettings;
 
   /** @internal */
-  constructor(table: NativeTable, request: NativeRequest) {
+  constructor(table: NativeTable, settings: QuerySettings) {
     this.table = table;
-    this.request = request;
+    this.settings = settings;
   }
 
   /**
@@ -152,16 +152,20 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
 
   /** The request as it is run now. @internal */
   protected prepare(options?: QueryExecutionOptions): NativeRequest {
+    if (options === undefined || options === null) {
+      return { settings: JSON.stringify(this.settings) };
+    }
     checkOptions<QueryExecutionOptions>('the query', options, ['maxBatchLength', 'timeoutMs']);
-    optionalWholeNumber('maxBatchLength', options?.maxBatchLength);
-    return { ...this.request, timeoutMs: optionalWholeNumber('timeoutMs', options?.timeoutMs) };
+    optionalWholeNumber('maxBatchLength', options.maxBatchLength);
+    const timeoutMs = optionalWholeNumber('timeoutMs', options.timeoutMs);
+    return { settings: JSON.stringify({ ...this.settings, timeoutMs }) };
   }
 
   /** @internal */
   protected setSelection(columns: Selection): void {
     const { names, expressions } = readSelection(columns);
-    this.request.columns = names;
-    this.request.expressions = expressions;
+    this.settings.columns = names;
+    this.settings.expressions = expressions;
   }
 }
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { NativeRequest, NativeTable } from './native-types.js';
-import { QueryBase, type Selection } from './query-base.js';
+import type { NativeRequest, NativeTable, QuerySettings } from './native-types.js';
+import { QueryBase, type QueryExecutionOptions, type Selection } from './query-base.js';
 import { type IntoVector, type MultiVector, readVectors } from './query-vectors.js';
 import { StandardQueryBase } from './standard-query.js';
 import { VectorQuery, type WithDistance } from './vector-query.js';
@@ -12,8 +12,8 @@ import { VectorQuery, type WithDistance } from './vector-query.js';
 /** A scan of a table's rows, in the order in which they are stored. Made by {@link Table.query}. */
 export class Query<Row = Record<string, any>> extends StandardQueryBase<Row> {
   /** @internal */
-  constructor(table: NativeTable, request: NativeRequest = {}) {
-    super(table, request, []);
+  constructor(table: NativeTable, settings: QuerySettings = {}) {
+    super(table, settings, []);
   }
 
   /**
@@ -34,7 +34,7 @@ export class Query<Row = Record<string, any>> extends StandardQueryBase<Row> {
 
   /** Adds the column `_rowid`: a bigint that stays the row's own for as long as it exists. */
   withRowId(): Query<Row & { _rowid: bigint }> {
-    this.request.withRowId = true;
+    this.settings.withRowId = true;
     return this as Query<any>;
   }
 
@@ -46,7 +46,7 @@ export class Query<Row = Record<string, any>> extends StandardQueryBase<Row> {
   nearestTo(vector: IntoVector | MultiVector): VectorQuery<WithDistance<Row>> {
     return new VectorQuery(
       this.table,
-      { ...this.request },
+      { ...this.settings },
       [...this.conditions],
       readVectors(vector),
     );
@@ -57,6 +57,14 @@ export class Query<Row = Record<string, any>> extends StandardQueryBase<Row> {
  * Rows taken by their place or their id. Made by {@link Table.takeOffsets} and {@link Table.takeRowIds}.
  */
 export class TakeQuery<Row = Record<string, any>> extends QueryBase<Row> {
+  readonly #rows: Pick<NativeRequest, 'offsets' | 'rowIds'>;
+
+  /** @internal */
+  constructor(table: NativeTable, rows: Pick<NativeRequest, 'offsets' | 'rowIds'>) {
+    super(table, {});
+    this.#rows = rows;
+  }
+
   /** Returns only some columns, or SQL expressions under names. */
   select<K extends keyof Row & string>(columns: K | readonly K[]): TakeQuery<Pick<Row, K>>;
   select(columns: Selection): TakeQuery<Record<string, any>>;
@@ -67,7 +75,12 @@ export class TakeQuery<Row = Record<string, any>> extends QueryBase<Row> {
 
   /** Adds the column `_rowid`: a bigint that stays the row's own for as long as it exists. */
   withRowId(): TakeQuery<Row & { _rowid: bigint }> {
-    this.request.withRowId = true;
+    this.settings.withRowId = true;
     return this as TakeQuery<any>;
+  }
+
+  /** @internal */
+  protected override prepare(options?: QueryExecutionOptions): NativeRequest {
+    return { ...super.prepare(options), ...this.#rows };
   }
 }

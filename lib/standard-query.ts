@@ -4,7 +4,7 @@
  * @module
  */
 import { type Filter, type FilterParameter, toCondition } from './filter.js';
-import type { NativeCondition, NativeRequest, NativeTable } from './native-types.js';
+import type { NativeCondition, NativeRequest, NativeTable, QuerySettings } from './native-types.js';
 import { checkOptions, flag, invalid, text, wholeNumber } from './options.js';
 import { QueryBase, type QueryExecutionOptions } from './query-base.js';
 
@@ -24,8 +24,8 @@ export abstract class StandardQueryBase<Row> extends QueryBase<Row> {
   protected readonly conditions: NativeCondition[];
 
   /** @internal */
-  constructor(table: NativeTable, request: NativeRequest, conditions: NativeCondition[]) {
-    super(table, request);
+  constructor(table: NativeTable, settings: QuerySettings, conditions: NativeCondition[]) {
+    super(table, settings);
     this.conditions = conditions;
   }
 
@@ -70,13 +70,13 @@ export abstract class StandardQueryBase<Row> extends QueryBase<Row> {
 
   /** Returns at most `limit` rows. Default: all for a scan, 10 for a vector search. */
   limit(limit: number): this {
-    this.request.limit = wholeNumber('limit', limit, this.limitMin());
+    this.settings.limit = wholeNumber('limit', limit, this.limitMin());
     return this;
   }
 
   /** Leaves out the first `offset` rows of the result. Default: 0. */
   offset(offset: number): this {
-    this.request.offset = wholeNumber('offset', offset, 0);
+    this.settings.offset = wholeNumber('offset', offset, 0);
     return this;
   }
 
@@ -91,7 +91,7 @@ export abstract class StandardQueryBase<Row> extends QueryBase<Row> {
    */
   orderBy(ordering: ColumnOrdering | readonly ColumnOrdering[]): this {
     const columns: readonly ColumnOrdering[] = Array.isArray(ordering) ? ordering : [ordering];
-    this.request.orderBy = columns.map((column) => {
+    this.settings.orderBy = columns.map((column) => {
       if (typeof column !== 'object' || column === null) {
         throw invalid('orderBy', column, 'an object such as { columnName: "price" }');
       }
@@ -110,7 +110,7 @@ export abstract class StandardQueryBase<Row> extends QueryBase<Row> {
    * Without an index there are none.
    */
   fastSearch(): this {
-    this.request.fastSearch = true;
+    this.settings.fastSearch = true;
     return this;
   }
 

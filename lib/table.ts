@@ -5,6 +5,14 @@
  */
 import type { Table as ArrowTable, Schema } from 'apache-arrow';
 import { fromIpc } from './arrow/make-table.js';
+import type { FieldLike, SchemaLike } from './arrow/schema.js';
+import {
+  type AddColumnsSql,
+  type ColumnAlteration,
+  type ColumnsResult,
+  toAlterations,
+  toNewColumns,
+} from './columns.js';
 import { type Data, openData } from './data.js';
 import { QuiverError, rethrow } from './errors.js';
 import { type Filter, type FilterParameter, toCondition, type Where } from './filter.js';
@@ -12,6 +20,7 @@ import { type MeasuredRecall, type MeasureRecallOptions, measureRecall } from '.
 import { MergeInsertBuilder } from './merge-insert.js';
 import type { NativeTable } from './native-types.js';
 import {
+  type DiskUsage,
   type OptimizeOptions,
   type OptimizeStats,
   optimize,
@@ -238,6 +247,50 @@ export class Table<Row = Record<string, any>> {
     return new MergeInsertBuilder(this.#native, () => this.schema(), columns);
   }
 
+  /**
+   * Adds columns after those there are: with values that SQL expressions make of the others, or, for a field or a
+   * schema of Arrow, empty. A version has all of them.
+   *
+   * @throws {QuiverError} `COLUMN_EXISTS`, and whatever is wrong with an expression
+   *
+   * @example
+   * ```ts
+   * await table.addColumns([{ name: 'total', valueSql: 'price * quantity' }]);
+   * await table.addColumns(new Field('note', new Utf8(), true));
+   * ```
+   */
+  async addColumns(
+    columns: readonly AddColumnsSql[] | FieldLike | readonly FieldLike[] | SchemaLike,
+  ): Promise<ColumnsResult> {
+    const { computed, schemaIpc } = toNewColumns(columns);
+    return { version: await rethrow(this.#native.addColumns(computed, schemaIpc)) };
+  }
+
+  /**
+   * Gives columns other names or types, or says whether they may be null. A column whose type changes loses its
+   * indexes; one that gets another name keeps them.
+   *
+   * @throws {QuiverError} `INVALID_DATA`, with row and column, for a value that the new type does not have, or a null
+   * that is not allowed any more
+   *
+   * @example
+   * ```ts
+   * await table.alterColumns([
+   *   { path: 'price', rename: 'cost', dataType: 'float' },
+   *   { path: 'name', nullable: false },
+   * ]);
+   * ```
+   */
+  async alterColumns(alterations: readonly ColumnAlteration[]): Promise<ColumnsResult> {
+    return { version: await rethrow(this.#native.alterColumns(toAlterations(alterations))) };
+  }
+
+  /** Takes columns out of the table, and their indexes. Earlier versions keep them. */
+  async dropColumns(columns: readonly string[]): Promise<ColumnsResult> {
+    const names = list('columns', columns).map((name) => text('a column', name));
+    return { version: await rethrow(this.#native.dropColumns(names)) };
+  }
+
   /** All versions there are, in the order in which they were made. */
   async listVersions(): Promise<Version[]> {
     return (await rethrow(this.#native.listVersions())).map(toVersion);
@@ -282,8 +335,8 @@ export class Table<Row = Record<string, any>> {
   }
 
   /**
-   * Puts the table in order: joins small files of rows, takes deleted rows off the disk, and removes old
-   * versions. Reads and writes go on meanwhile.
+   * Puts the table in order: joins small files of rows, takes deleted rows off the disk, adds rows to indexes
+   * that do not cover them, and removes old versions. Reads and writes go on meanwhile.
    *
    * @example
    * ```ts
@@ -295,9 +348,14 @@ export class Table<Row = Record<string, any>> {
     return optimize(this.#native, options);
   }
 
-  /** Reads every file of the current version and compares it with its checksum. */
+  /** Reads every file of every version and compares it with its checksum. */
   async verify(): Promise<VerifyResult> {
     return rethrow(this.#native.verify());
+  }
+
+  /** Where the table's bytes are on the disk. */
+  async diskUsage(): Promise<DiskUsage> {
+    return rethrow(this.#native.diskUsage());
   }
 
   /** All rows as an Arrow table, in memory. */

@@ -5,7 +5,7 @@
  */
 import { QuiverError } from './errors.js';
 import { DISTANCE_TYPES, type DistanceType } from './indices.js';
-import type { NativeCondition, NativeRequest, NativeTable } from './native-types.js';
+import type { NativeCondition, NativeRequest, NativeTable, QuerySettings } from './native-types.js';
 import { invalid, number, oneOf, share, text, wholeNumber } from './options.js';
 import type { QueryExecutionOptions, Selection } from './query-base.js';
 import { type IntoVector, joinVectors, type PendingVectors, readVector } from './query-vectors.js';
@@ -33,11 +33,11 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
   /** @internal */
   constructor(
     table: NativeTable,
-    request: NativeRequest,
+    settings: QuerySettings,
     conditions: NativeCondition[],
     vectors: PendingVectors,
   ) {
-    super(table, request, conditions);
+    super(table, settings, conditions);
     this.#vectors = vectors;
   }
 
@@ -61,7 +61,7 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
 
   /** Adds the column `_rowid`: a bigint that stays the row's own for as long as it exists. */
   withRowId(): VectorQuery<Row & { _rowid: bigint }> {
-    this.request.withRowId = true;
+    this.settings.withRowId = true;
     return this as VectorQuery<any>;
   }
 
@@ -76,7 +76,7 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
 
   /** Names the vector column. Default: the only one that has as many dimensions as the query. */
   column(column: string): this {
-    this.request.column = text('column', column);
+    this.settings.column = text('column', column);
     return this;
   }
 
@@ -86,17 +86,17 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
    */
   distanceType(distanceType: DistanceType): this {
     text('distanceType', distanceType);
-    this.request.distanceType = oneOf('distanceType', distanceType, DISTANCE_TYPES);
+    this.settings.distanceType = oneOf('distanceType', distanceType, DISTANCE_TYPES);
     return this;
   }
 
   /** Returns only rows at distances from `lower` (included) to `upper` (not included). */
   distanceRange(lower?: number, upper?: number): this {
-    const range = [number('lower', lower ?? undefined), number('upper', upper ?? undefined)];
+    const range = [bound('lower', lower ?? undefined), bound('upper', upper ?? undefined)];
     if (range[0] !== undefined && range[1] !== undefined && range[0] > range[1]) {
       throw invalid('lower', lower, `at most upper, which is ${upper}`);
     }
-    [this.request.lower, this.request.upper] = range;
+    [this.settings.lower, this.settings.upper] = range;
     return this;
   }
 
@@ -119,8 +119,8 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
    * ```
    */
   targetRecall(targetRecall: number): this {
-    this.request.targetRecall = share('targetRecall', targetRecall);
-    if (this.#probesFixed) delete this.request.probesMin;
+    this.settings.targetRecall = share('targetRecall', targetRecall);
+    if (this.#probesFixed) delete this.settings.probesMin;
     this.#probesFixed = false;
     return this;
   }
@@ -132,17 +132,17 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
    */
   nprobes(nprobes: number): this {
     wholeNumber('nprobes', nprobes);
-    this.request.probesMin = nprobes;
+    this.settings.probesMin = nprobes;
     this.#probesFixed = true;
-    delete this.request.probesMax;
-    delete this.request.targetRecall;
+    delete this.settings.probesMax;
+    delete this.settings.targetRecall;
     return this;
   }
 
   /** Searches at least this many partitions. Default: 20, or none with `targetRecall`. */
   minimumNprobes(minimumNprobes: number): this {
     wholeNumber('minimumNprobes', minimumNprobes);
-    const { probesMax } = this.request;
+    const { probesMax } = this.settings;
     if (probesMax && minimumNprobes > probesMax) {
       throw invalid(
         'minimumNprobes',
@@ -150,7 +150,7 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
         `at most maximumNprobes, which is ${probesMax}`,
       );
     }
-    this.request.probesMin = minimumNprobes;
+    this.settings.probesMin = minimumNprobes;
     this.#probesFixed = false;
     return this;
   }
@@ -161,7 +161,7 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
    */
   maximumNprobes(maximumNprobes: number): this {
     wholeNumber('maximumNprobes', maximumNprobes, 0);
-    const { probesMin } = this.request;
+    const { probesMin } = this.settings;
     if (maximumNprobes !== 0 && probesMin && maximumNprobes < probesMin) {
       throw invalid(
         'maximumNprobes',
@@ -169,7 +169,7 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
         `at least minimumNprobes, which is ${probesMin}`,
       );
     }
-    this.request.probesMax = maximumNprobes;
+    this.settings.probesMax = maximumNprobes;
     return this;
   }
 
@@ -180,19 +180,19 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
    */
   refineFactor(refineFactor: number): this {
     wholeNumber('refineFactor', refineFactor, 0);
-    this.request.refineFactor = refineFactor;
+    this.settings.refineFactor = refineFactor;
     return this;
   }
 
   /** Applies the filter to the nearest rows that were found, instead of searching among those that pass. */
   postfilter(): this {
-    this.request.postfilter = true;
+    this.settings.postfilter = true;
     return this;
   }
 
   /** Looks at every row instead of using the index: slower, and exact. */
   bypassVectorIndex(): this {
-    this.request.bypassVectorIndex = true;
+    this.settings.bypassVectorIndex = true;
     return this;
   }
 
@@ -214,9 +214,16 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
     const request = super.prepare(options);
     request.vectors = joinVectors(this.#vectors as Float64Array[]);
     request.vectorCount = this.#vectors.length;
-    if (request.limit === 0) {
+    if (this.settings.limit === 0) {
       throw new QuiverError('INVALID_ARGUMENT', 'limit is 0, but a vector search needs at least 1');
     }
     return request;
   }
+}
+
+/** A bound of a distance: JSON has no infinity, and no distance is beyond the largest number. */
+function bound(argument: string, value: number | undefined): number | undefined {
+  const { MAX_VALUE } = Number;
+  const checked = number(argument, value);
+  return checked === undefined ? undefined : Math.min(Math.max(checked, -MAX_VALUE), MAX_VALUE);
 }

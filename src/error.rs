@@ -84,6 +84,13 @@ pub enum Error {
         reason: String,
     },
 
+    /// A column of this name is in the table already.
+    #[error("column '{name}' already exists; give the new one another name, or drop the old one first")]
+    ColumnExists {
+        /// The name.
+        name: String,
+    },
+
     /// The columns of the data are not the columns of the table.
     #[error("the data does not fit the table's schema: {reason}")]
     SchemaMismatch {
@@ -282,6 +289,7 @@ impl Error {
             Self::TableExists { .. } => "TABLE_EXISTS",
             Self::InvalidTableName { .. } => "INVALID_TABLE_NAME",
             Self::ColumnNotFound { .. } => "COLUMN_NOT_FOUND",
+            Self::ColumnExists { .. } => "COLUMN_EXISTS",
             Self::InvalidArgument { .. } => "INVALID_ARGUMENT",
             Self::DimensionMismatch { .. } => "DIMENSION_MISMATCH",
             Self::InvalidData { .. } => "INVALID_DATA",

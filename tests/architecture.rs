@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Every room, and the rooms it may import.
 const ROOMS: &[(&str, &[&str])] = &[
     ("node", &["connection", "table", "query", "index", "gpu", "filter", "distance", "progress", "error"]),
-    ("connection", &["table", "storage", "error"]),
+    ("connection", &["table", "storage", "progress", "error"]),
     ("table", &["query", "index", "filter", "storage", "distance", "progress", "error"]),
     ("query", &["index", "filter", "storage", "distance", "progress", "error"]),
     ("index", &["kmeans", "gpu", "distance", "storage", "progress", "error"]),

@@ -16,15 +16,10 @@ use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 
 use quiverdb::connection::{ConnectOptions, Connection};
-use quiverdb::progress::Progress;
-use quiverdb::table::{CreateMode, MergeOptions, NewValue, OptimizeOptions, Table, WriteMode};
+use quiverdb::table::{CreateMode, Table, WriteMode};
 
 /// The folder a child works in; set for children only.
 const FOLDER: &str = "QUIVERDB_TEST_CRASH_FOLDER";
-/// The step a child begins with.
-const STEP: &str = "QUIVERDB_TEST_CRASH_STEP";
-/// More kills than usual, for a run that takes minutes.
-const KILLS_WANTED: &str = "QUIVERDB_TEST_KILLS";
 const KILLS: usize = 30;
 /// Rows of one commit.
 const ROWS: i64 = 50;
@@ -52,12 +47,8 @@ fn ids(table: &Table) -> Vec<i64> {
     let mut ids = Vec::new();
     for batch in version.batches() {
         let rows = version.batch(&batch).unwrap();
-        let live = version.live(&batch).unwrap();
         let texts = rows.column(1).as_string::<i32>();
         for (row, &id) in rows.column(0).as_primitive::<Int64Type>().values().iter().enumerate() {
-            if live.as_ref().is_some_and(|live| !live.value(row)) {
-                continue;
-            }
             assert_eq!(texts.value(row), format!("text {id}"));
             ids.push(id);
         }
@@ -68,15 +59,9 @@ fn ids(table: &Table) -> Vec<i64> {
 /// Runs the ignored test `child` of this binary, kills it after a random time, and returns the last
 /// number it said.
 fn run_and_kill(child: &str, folder: &Path) -> Option<i64> {
-    run_from_and_kill(child, folder, 0)
-}
-
-/// As [`run_and_kill`], for a child that begins with the step of this number.
-fn run_from_and_kill(child: &str, folder: &Path, step: i64) -> Option<i64> {
     let mut process = Command::new(std::env::current_exe().unwrap())
         .args([child, "--exact", "--ignored", "--nocapture"])
         .env(FOLDER, folder)
-        .env(STEP, step.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -238,113 +223,4 @@ fn run_for(child: &str, folder: &Path) -> bool {
         .status()
         .unwrap()
         .success()
-}
-
-/// What the table's ids are after so many steps of [`take_step`], in no order.
-fn after_steps(steps: i64) -> Vec<i64> {
-    let mut ids: Vec<i64> = Vec::new();
-    for step in 0..steps {
-        let group = step / 6;
-        match step % 6 {
-            0 => {
-                let added = group * ROWS..(group + 1) * ROWS;
-                ids.retain(|id| !added.contains(id));
-                ids.extend(added);
-            }
-            1 => ids.retain(|id| id % 7 != group % 7),
-            2 => {
-                let upserted = upserted(group);
-                ids.retain(|id| !upserted.contains(id));
-                ids.extend(upserted);
-            }
-            // An update, compaction and cleaning up leave the ids as they are.
-            _ => {}
-        }
-    }
-    ids.sort_unstable();
-    ids
-}
-
-/// The ids of one upsert: some that are there, and some that come with the next step.
-fn upserted(group: i64) -> Vec<i64> {
-    (group * ROWS + ROWS / 2..(group + 1) * ROWS + 5).filter(|id| id % 3 == 0).collect()
-}
-
-fn rows_with(ids: &[i64]) -> RecordBatch {
-    let texts = StringArray::from_iter_values(ids.iter().map(|id| format!("text {id}")));
-    let ids = Int64Array::from_iter_values(ids.iter().copied());
-    RecordBatch::try_new(schema(), vec![Arc::new(ids), Arc::new(texts)]).unwrap()
-}
-
-fn upsert(table: &Table, ids: &[i64]) {
-    let options = MergeOptions {
-        on: vec!["id".to_owned()],
-        update_matched: Some(None),
-        insert_unmatched: true,
-        delete_unmatched: None,
-    };
-    table.merge(&options, &[rows_with(ids)], &Progress::none()).unwrap();
-}
-
-fn take_step(table: &Table, step: i64) {
-    let none = Progress::none();
-    let group = step / 6;
-    match step % 6 {
-        // Rows that an upsert brought already are not brought again.
-        0 => upsert(table, &(group * ROWS..(group + 1) * ROWS).collect::<Vec<_>>()),
-        1 => drop(table.delete(format!("id % 7 = {}", group % 7), &none).unwrap()),
-        2 => upsert(table, &upserted(group)),
-        3 => {
-            let text = NewValue::Sql("concat('text ', CAST(id AS STRING))".to_owned());
-            table.update(Some("id % 5 = 0".into()), &[("text".to_owned(), text)], &none).unwrap();
-        }
-        4 => drop(table.compact(&none).unwrap()),
-        _ => {
-            let options = OptimizeOptions { keep_versions: Some(2), ..OptimizeOptions::default() };
-            table.optimize(&options, &none).unwrap();
-        }
-    }
-}
-
-#[test]
-#[ignore = "a child of killed_changes_leave_each_step_whole_or_undone"]
-fn change_forever() {
-    let Some(folder) = child_folder() else { return };
-    let first = std::env::var(STEP).unwrap().parse().unwrap();
-    let table = connect(&folder).open_table("t").unwrap();
-    for step in first.. {
-        take_step(&table, step);
-        say(step);
-    }
-}
-
-#[test]
-fn killed_changes_leave_each_step_whole_or_undone() {
-    let folder = tempfile::tempdir().unwrap();
-    connect(folder.path()).create_empty_table("t", &schema(), CreateMode::Create).unwrap();
-    let kills = std::env::var(KILLS_WANTED).map_or(2 * KILLS, |kills| kills.parse().unwrap());
-
-    let mut steps = 0;
-    for _ in 0..kills {
-        let said = run_from_and_kill("change_forever", folder.path(), steps);
-        let acknowledged = said.map_or(steps, |last| last + 1);
-
-        let table = connect(folder.path()).open_table("t").unwrap();
-        let mut found = ids(&table);
-        found.sort_unstable();
-
-        // Doing a step again that was done already changes nothing.
-        if found == after_steps(acknowledged) {
-            steps = acknowledged;
-        } else {
-            assert_eq!(found, after_steps(acknowledged + 1), "after {acknowledged} steps");
-            steps = acknowledged + 1;
-        }
-        // The model is replayed from the start, so the series begins anew before that takes long.
-        if steps > 600 {
-            table.delete("true", &Progress::none()).unwrap();
-            steps = 0;
-        }
-    }
-    assert!(steps > 0, "no child lived long enough to commit");
 }

@@ -113,8 +113,17 @@ export function toType(type: TypeLike, column: string): DataType {
   return foreignType(type, column);
 }
 
+/** Whether `name` is that of a type without parameters. */
+export function isNamedType(name: string): boolean {
+  return typeByName(name) !== undefined;
+}
+
+function typeByName(name: string): (() => DataType) | undefined {
+  return NAMED_TYPES[name.toLowerCase().replaceAll(/[_\s]/g, '')];
+}
+
 function namedType(name: string, column: string): DataType {
-  const make = NAMED_TYPES[name.toLowerCase().replaceAll(/[_\s]/g, '')];
+  const make = typeByName(name);
   if (make !== undefined) return make();
   const hint = didYouMean(name, Object.keys(NAMED_TYPES));
   throw new QuiverError(

@@ -12,9 +12,10 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 
 use crate::error::{Error, IoContext, Result};
+use crate::progress::Progress;
 use crate::storage::files;
 use crate::storage::{Manifest, TemporaryFolder};
-use crate::table::{CreateMode, Table, TableOptions, Writer, check_name, folder_of, name_of};
+use crate::table::{CreateMode, Repaired, Table, TableOptions, Writer, check_name, folder_of, name_of};
 
 use uri::Location;
 
@@ -124,6 +125,16 @@ impl Connection {
     /// As [`Connection::create_table`].
     pub fn create_empty_table(&self, name: &str, schema: &SchemaRef, mode: CreateMode) -> Result<Table> {
         self.create_table(name, schema, mode)?.finish()
+    }
+
+    /// Brings a damaged table back to its last whole version: see [`Table::repair`].
+    ///
+    /// # Errors
+    /// As [`Table::repair`].
+    pub fn repair_table(&self, name: &str, progress: &Progress) -> Result<Repaired> {
+        let place = self.place()?;
+        let repaired = Table::repair(&place.folder, name, self.table_options(&place), progress);
+        repaired.map_err(|error| with_names(error, &place.folder))
     }
 
     /// Removes a table with all its versions. Snapshots that are in use stay readable, except on

@@ -94,6 +94,18 @@ enum Values {
     I8(ScalarBuffer<i8>),
 }
 
+impl Values {
+    fn slice(&self, start: usize, values: usize) -> Self {
+        match self {
+            Self::F16(all) => Self::F16(all.slice(start, values)),
+            Self::F32(all) => Self::F32(all.slice(start, values)),
+            Self::F64(all) => Self::F64(all.slice(start, values)),
+            Self::U8(all) => Self::U8(all.slice(start, values)),
+            Self::I8(all) => Self::I8(all.slice(start, values)),
+        }
+    }
+}
+
 impl VectorColumn {
     /// Opens the column of this name; dots lead into structs (`doc.embedding`).
     ///
@@ -150,6 +162,20 @@ impl VectorColumn {
         self.rows += chunk.rows as u64;
         self.chunks.push(chunk);
         Ok(())
+    }
+
+    /// Just the rows with this id and higher ones.
+    pub fn rows_from(&self, row_id: u64) -> Self {
+        let mut rest = Self { chunks: Vec::new(), rows: 0, ..self.clone() };
+        for chunk in &self.chunks {
+            let rows = chunk.rows_in(&(row_id..u64::MAX));
+            if !rows.is_empty() {
+                let chunk = chunk.slice(rows, self.dim, rest.rows);
+                rest.rows += chunk.rows as u64;
+                rest.chunks.push(chunk);
+            }
+        }
+        rest
     }
 
     /// The column's name, as it was asked for.
@@ -257,6 +283,19 @@ impl VectorChunk {
         let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
         let first_row_id = row_ids.id(0);
         Ok(Self { row_ids, first_row_id, first_offset, rows: lists.len(), values, nulls })
+    }
+
+    /// Some of its rows; `first_offset` rows come before them.
+    fn slice(&self, rows: Interval<usize>, dim: usize, first_offset: u64) -> Self {
+        let row_ids = self.row_ids.slice(rows.start as u64..rows.end as u64);
+        Self {
+            first_row_id: row_ids.id(0),
+            row_ids,
+            first_offset,
+            rows: rows.len(),
+            values: self.values.slice(rows.start * dim, rows.len() * dim),
+            nulls: self.nulls.as_ref().map(|nulls| nulls.slice(rows.start, rows.len())),
+        }
     }
 
     /// The id of a row.

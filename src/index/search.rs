@@ -4,14 +4,15 @@ use std::path::Path;
 
 use roaring::RoaringTreemap;
 
-use super::ivf::{Calibration, IndexFile};
+use super::VectorColumn;
+use super::ivf::{Calibration, IndexFile, IndexFiles};
 use super::ivf_flat::IvfFlat;
 use super::ivf_pq::IvfPq;
 use super::top_k::Candidate;
 use crate::distance::{Metric, Query};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::storage::IndexEntry;
+use crate::storage::{FileEntry, IndexEntry};
 
 /// Distances that count: `[lower, upper)`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -79,7 +80,7 @@ pub struct Found {
     pub rows_scanned: u64,
 }
 
-/// An index of one column, mapped from its file and ready for any number of queries at once.
+/// An index of one column, mapped from its files and ready for any number of queries at once.
 pub struct VectorIndex {
     column: String,
     kind: Kind,
@@ -97,15 +98,15 @@ impl VectorIndex {
     /// If a file is missing or does not match its checksums. Partitions are read, and checked, when they
     /// are first searched; [`VectorIndex::verify`] checks them all.
     pub fn open(folder: &Path, entry: &IndexEntry) -> Result<Self> {
-        let [file] = entry.files.as_slice() else {
-            let reason = format!("index '{}' has {} files instead of 1", entry.name, entry.files.len());
-            return Err(Error::corrupted(folder, reason));
-        };
-        let path = file.locate(folder);
+        let files: Vec<_> = entry.files.iter().map(|file| (file.locate(folder), file.bytes)).collect();
+        let damaged = |reason| Error::corrupted(folder, format!("index '{}' {reason}", entry.name));
+        if files.is_empty() {
+            return Err(damaged("has no file".to_owned()));
+        }
         let kind = match entry.kind.as_str() {
-            "IVF_PQ" => Kind::IvfPq(IvfPq::open(&path, file.bytes)?),
-            "IVF_FLAT" => Kind::IvfFlat(IvfFlat::open(&path, file.bytes)?),
-            other => return Err(Error::corrupted(&path, format!("no index is of the kind {other}"))),
+            "IVF_PQ" => Kind::IvfPq(IvfPq::open(&files)?),
+            "IVF_FLAT" => Kind::IvfFlat(IvfFlat::open(&files)?),
+            other => return Err(damaged(format!("is of the unknown kind {other}"))),
         };
         Ok(Self { column: entry.column.clone(), kind })
     }
@@ -138,7 +139,28 @@ impl VectorIndex {
 
     /// Rows in the index.
     pub fn rows(&self) -> u64 {
-        self.file().header().rows
+        self.file_rows().iter().sum()
+    }
+
+    /// Rows in each of its files.
+    pub(super) fn file_rows(&self) -> Vec<u64> {
+        self.files().iter().map(|file| file.header().rows).collect()
+    }
+
+    /// Writes one file of the rows in all files from `first` on, as far as they are `live`, and of those of
+    /// `column`. Returns how many there are.
+    pub(super) fn write_extension(
+        &self,
+        first: usize,
+        column: &VectorColumn,
+        live: Option<&RoaringTreemap>,
+        folder: &Path,
+        progress: &Progress,
+    ) -> Result<(u64, FileEntry)> {
+        match &self.kind {
+            Kind::IvfPq(index) => index.extend(first, column, live, folder, progress),
+            Kind::IvfFlat(index) => index.extend(first, column, live, folder, progress),
+        }
     }
 
     /// What was measured when the index was built; `None` if it had too few rows for that.
@@ -171,13 +193,17 @@ impl VectorIndex {
     /// # Errors
     /// If a byte of it is not what was written.
     pub fn verify(&self) -> Result<()> {
-        self.file().verify()
+        self.files().iter().try_for_each(|file| file.verify())
     }
 
     fn file(&self) -> &IndexFile {
+        self.files().first()
+    }
+
+    fn files(&self) -> &IndexFiles {
         match &self.kind {
-            Kind::IvfPq(index) => index.file(),
-            Kind::IvfFlat(index) => index.file(),
+            Kind::IvfPq(index) => index.files(),
+            Kind::IvfFlat(index) => index.files(),
         }
     }
 }

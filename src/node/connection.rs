@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 use crate::node::ipc;
 use crate::node::job::{Pool, promise};
 use crate::node::table::NativeTable;
+use crate::node::upkeep::NativeRepaired;
 use crate::node::writer::NativeWriter;
+use crate::progress::Progress;
 use crate::table::CreateMode;
 
 /// How a connection behaves. `lib/connection.ts` documents it.
@@ -90,6 +92,15 @@ impl NativeConnection {
         promise(env, Pool::Writes, move || {
             let (schema, _) = ipc::read(&schema_ipc)?;
             Ok(NativeWriter::new(connection.create_table(&name, &schema, create_mode(&mode)?)?))
+        })
+    }
+
+    /// Brings a table back to its last whole version.
+    #[napi(ts_return_type = "Promise<NativeRepaired>")]
+    pub fn repair_table<'env>(&self, env: &'env Env, name: String) -> napi::Result<Object<'env>> {
+        let connection = self.connection.clone();
+        promise(env, Pool::Builds, move || {
+            connection.repair_table(&name, &Progress::none()).map(NativeRepaired::from)
         })
     }
 

@@ -9,10 +9,11 @@ use std::sync::OnceLock;
 
 use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue};
 use napi::{Env, JsValue};
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::{ThreadPoolBuildError, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
 use crate::index::build_threads;
+use crate::node::standby::Standby;
 
 /// Which threads do a job.
 #[derive(Debug, Clone, Copy)]
@@ -36,10 +37,11 @@ where
 {
     let threads = threads(pool).map_err(|error| js_error(env, &error))?;
     let (deferred, promise) = env.create_deferred()?;
-    threads.spawn(move || {
+    let job = move || {
         let outcome = guard(work);
         deferred.resolve(move |env: Env| outcome.map_err(|error| js_error(&env, &error)));
-    });
+    };
+    threads.spawn(job);
     Ok(promise)
 }
 
@@ -65,9 +67,9 @@ pub(crate) fn js_error(env: &Env, error: &Error) -> napi::Error {
     with_code().unwrap_or_else(|failed| failed)
 }
 
-type Started = Result<ThreadPool, ThreadPoolBuildError>;
+type Started = Result<Standby, ThreadPoolBuildError>;
 
-fn threads(pool: Pool) -> Result<&'static ThreadPool> {
+fn threads(pool: Pool) -> Result<&'static Standby> {
     static READS: OnceLock<Started> = OnceLock::new();
     static WRITES: OnceLock<Started> = OnceLock::new();
     static BUILDS: OnceLock<Started> = OnceLock::new();
@@ -77,7 +79,7 @@ fn threads(pool: Pool) -> Result<&'static ThreadPool> {
         }
         // More than one, so that a write that waits for the disk holds up no other table.
         Pool::Writes => (&WRITES, || start("quiver-write", 4)),
-        Pool::Builds => (&BUILDS, || build_threads(0)),
+        Pool::Builds => (&BUILDS, || build_threads(0).map(Standby::new)),
     };
     let made = cell.get_or_init(|| {
         silence_panics();
@@ -88,7 +90,7 @@ fn threads(pool: Pool) -> Result<&'static ThreadPool> {
 
 fn start(name: &'static str, count: usize) -> Started {
     let threads = ThreadPoolBuilder::new().num_threads(count).thread_name(move |i| format!("{name}-{i}"));
-    threads.build()
+    threads.build().map(Standby::new)
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {

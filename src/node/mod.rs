@@ -3,6 +3,7 @@
 
 mod accelerators;
 mod changes;
+mod columns;
 mod condition;
 mod connection;
 mod index;
@@ -10,6 +11,7 @@ mod ipc;
 mod job;
 mod request;
 mod rows;
+mod standby;
 mod stats;
 mod stream;
 mod table;

@@ -2,153 +2,131 @@
 
 use napi::bindgen_prelude::{BigUint64Array, Float64Array};
 use napi_derive::napi;
+use serde::Deserialize;
 
 use crate::distance::Metric;
 use crate::error::{Error, Result};
 use crate::node::condition::{self, NativeCondition};
 use crate::query::{Nearest, OrderBy, Request, Rows, Select};
 
-/// A query in the form that crosses from JavaScript in one call. `lib/query.ts` documents the options.
+/// A query in the form that crosses from JavaScript in one call: whatever is no array, as one string, because each
+/// property costs as much as reading all of that. `lib/query.ts` documents the options.
 #[napi(object, object_to_js = false)]
 pub struct NativeRequest {
+    /// [`Settings`] as JSON.
+    pub settings: String,
     /// Query vectors, one after the other.
     pub vectors: Option<Float64Array>,
     /// How many query vectors `vectors` holds.
     pub vector_count: Option<u32>,
-    /// The vector column.
-    pub column: Option<String>,
-    /// l2, cosine, dot or hamming.
-    pub distance_type: Option<String>,
-    /// The share of the true neighbours to find.
-    pub target_recall: Option<f64>,
-    /// Partitions searched at least.
-    pub probes_min: Option<u32>,
-    /// Partitions searched at most; 0 = unlimited.
-    pub probes_max: Option<u32>,
-    /// Candidates reranked per result.
-    pub refine_factor: Option<u32>,
-    /// Lower bound of the distance, inclusive.
-    pub lower: Option<f64>,
-    /// Upper bound of the distance, exclusive.
-    pub upper: Option<f64>,
-    /// Search exactly although there is an index.
-    pub bypass_vector_index: Option<bool>,
-    /// Leave out rows newer than the index.
-    pub fast_search: Option<bool>,
-    /// Filter the nearest instead of searching the filtered.
-    pub postfilter: Option<bool>,
     /// Conditions that a row must all satisfy.
     pub filter: Option<Vec<NativeCondition>>,
-    /// Selected columns.
-    pub columns: Option<Vec<String>>,
-    /// Selected expressions.
-    pub expressions: Option<Vec<NativeExpression>>,
-    /// Rows returned at most.
-    pub limit: Option<f64>,
-    /// Rows skipped first.
-    pub offset: Option<f64>,
-    /// The order of the rows.
-    pub order_by: Option<Vec<NativeOrder>>,
-    /// Add `_rowid`.
-    pub with_row_id: Option<bool>,
-    /// Milliseconds after which the query is given up.
-    pub timeout_ms: Option<f64>,
     /// Positions to take.
     pub offsets: Option<Float64Array>,
     /// Row ids to take.
     pub row_ids: Option<BigUint64Array>,
 }
 
+/// What is asked for, as far as it is JSON: `QuerySettings` in `lib/native-types.ts`.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+struct Settings {
+    column: Option<String>,
+    distance_type: Option<String>,
+    target_recall: Option<f64>,
+    probes_min: Option<usize>,
+    /// 0 = unlimited.
+    probes_max: Option<usize>,
+    refine_factor: Option<u32>,
+    lower: Option<f64>,
+    upper: Option<f64>,
+    bypass_vector_index: bool,
+    fast_search: bool,
+    postfilter: bool,
+    columns: Option<Vec<String>>,
+    expressions: Option<Vec<Alias>>,
+    limit: Option<usize>,
+    offset: usize,
+    order_by: Vec<Ordering>,
+    with_row_id: bool,
+    timeout_ms: Option<u64>,
+}
+
 /// A selected expression and the name of its result.
-#[napi(object)]
-pub struct NativeExpression {
-    /// The name of the result's column.
-    pub name: String,
-    /// SQL.
-    pub sql: String,
+#[derive(Deserialize)]
+struct Alias {
+    name: String,
+    sql: String,
 }
 
 /// A column that decides the order of rows.
-#[napi(object)]
-pub struct NativeOrder {
-    /// Its name.
-    pub column: String,
-    /// Least first.
-    pub ascending: bool,
-    /// Rows without a value first.
-    pub nulls_first: bool,
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Ordering {
+    column: String,
+    ascending: bool,
+    nulls_first: bool,
 }
 
 impl NativeRequest {
-    /// The time the caller allows, in milliseconds.
-    pub(crate) fn timeout_ms(&self) -> Option<u64> {
-        self.timeout_ms.map(|ms| ms as u64)
-    }
-
-    /// The request these options mean.
-    pub(crate) fn into_request(mut self) -> Result<Request> {
-        Ok(Request {
-            filter: condition::filter(self.filter.take())?,
-            limit: self.limit.map(|limit| limit as usize),
-            offset: self.offset.unwrap_or(0.0) as usize,
-            order_by: self.order_by.take().unwrap_or_default().into_iter().map(OrderBy::from).collect(),
-            with_row_id: self.with_row_id.unwrap_or(false),
-            select: self.select(),
-            rows: self.rows()?,
-        })
-    }
-
-    fn select(&self) -> Select {
-        match (&self.columns, &self.expressions) {
-            (Some(columns), _) => Select::Columns(columns.clone()),
-            (None, Some(expressions)) => {
-                Select::Expressions(expressions.iter().map(|e| (e.name.clone(), e.sql.clone())).collect())
-            }
-            (None, None) => Select::All,
-        }
-    }
-
-    fn rows(&self) -> Result<Rows> {
-        if let Some(offsets) = &self.offsets {
-            return Ok(Rows::Offsets(offsets.iter().map(|&offset| offset as u64).collect()));
-        }
-        if let Some(row_ids) = &self.row_ids {
-            return Ok(Rows::RowIds(row_ids.to_vec()));
-        }
-        match &self.vectors {
-            Some(vectors) => self.nearest(vectors).map(Rows::Nearest),
-            None => Ok(Rows::All),
-        }
-    }
-
-    fn nearest(&self, vectors: &[f64]) -> Result<Nearest> {
-        let dim = vectors.len() / (self.vector_count.unwrap_or(1) as usize).max(1);
-        let metric = match &self.distance_type {
-            None => None,
-            Some(name) => Some(parse_metric(name)?),
+    /// The request, and the time that it may take, in milliseconds.
+    pub(crate) fn into_request(self) -> Result<(Request, Option<u64>)> {
+        let settings: Settings = serde_json::from_str(&self.settings).map_err(Error::internal)?;
+        let timeout_ms = settings.timeout_ms;
+        let rows = match (&self.offsets, &self.row_ids, &self.vectors) {
+            (Some(offsets), ..) => Rows::Offsets(offsets.iter().map(|&offset| offset as u64).collect()),
+            (_, Some(row_ids), _) => Rows::RowIds(row_ids.to_vec()),
+            (.., Some(vectors)) => Rows::Nearest(settings.nearest(vectors, self.vector_count.unwrap_or(1))?),
+            (None, None, None) => Rows::All,
         };
+        let request = Request {
+            filter: condition::filter(self.filter)?,
+            limit: settings.limit,
+            offset: settings.offset,
+            order_by: settings.order_by.into_iter().map(OrderBy::from).collect(),
+            with_row_id: settings.with_row_id,
+            select: select(settings.columns, settings.expressions),
+            rows,
+        };
+        Ok((request, timeout_ms))
+    }
+}
+
+impl Settings {
+    fn nearest(&self, vectors: &[f64], count: u32) -> Result<Nearest> {
+        let dim = vectors.len() / (count as usize).max(1);
         Ok(Nearest {
             vectors: match dim {
                 0 => vec![Vec::new()],
                 _ => vectors.chunks(dim).map(<[f64]>::to_vec).collect(),
             },
             column: self.column.clone(),
-            metric,
+            metric: self.distance_type.as_deref().map(parse_metric).transpose()?,
             target_recall: self.target_recall,
-            probes_min: self.probes_min.map(|probes| probes as usize),
-            probes_max: self.probes_max.map(|probes| if probes == 0 { usize::MAX } else { probes as usize }),
+            probes_min: self.probes_min,
+            probes_max: self.probes_max.map(|probes| if probes == 0 { usize::MAX } else { probes }),
             refine_factor: self.refine_factor,
             lower: self.lower.map(|lower| lower as f32),
             upper: self.upper.map(|upper| upper as f32),
-            bypass_index: self.bypass_vector_index.unwrap_or(false),
-            fast_search: self.fast_search.unwrap_or(false),
-            postfilter: self.postfilter.unwrap_or(false),
+            bypass_index: self.bypass_vector_index,
+            fast_search: self.fast_search,
+            postfilter: self.postfilter,
         })
     }
 }
 
-impl From<NativeOrder> for OrderBy {
-    fn from(NativeOrder { column, ascending, nulls_first }: NativeOrder) -> Self {
+fn select(columns: Option<Vec<String>>, expressions: Option<Vec<Alias>>) -> Select {
+    match (columns, expressions) {
+        (Some(columns), _) => Select::Columns(columns),
+        (None, Some(expressions)) => {
+            Select::Expressions(expressions.into_iter().map(|Alias { name, sql }| (name, sql)).collect())
+        }
+        (None, None) => Select::All,
+    }
+}
+
+impl From<Ordering> for OrderBy {
+    fn from(Ordering { column, ascending, nulls_first }: Ordering) -> Self {
         Self { column, ascending, nulls_first }
     }
 }

@@ -21,7 +21,7 @@ use crate::node::stream::NativeStream;
 use crate::node::to_js::Bytes;
 use crate::node::writer::NativeWriter;
 use crate::progress::Progress;
-use crate::query::Plan;
+use crate::query::{Plan, Request};
 use crate::table::{Table, WriteMode};
 
 /// A table. `lib/table.ts` documents it.
@@ -46,15 +46,6 @@ impl NativeTable {
         self.lock().clone().ok_or_else(|| Error::Closed { what: format!("table '{}'", self.name) })
     }
 
-    /// Follows a query, for as long as it may take.
-    fn progress(request: &NativeRequest) -> Progress {
-        let progress = Progress::new("the query");
-        match request.timeout_ms() {
-            Some(timeout_ms) => progress.within(timeout_ms),
-            None => progress,
-        }
-    }
-
     /// What `work` finds out from this table's query `request`, at once.
     fn plan_sync<T>(
         &self,
@@ -63,8 +54,8 @@ impl NativeTable {
         work: impl FnOnce(Plan, Progress) -> Result<T>,
     ) -> napi::Result<T> {
         wait(env, || {
-            let progress = Self::progress(&request);
-            work(self.table()?.plan(&request.into_request()?)?, progress)
+            let (request, progress) = begin(request)?;
+            work(self.table()?.plan(&request)?, progress)
         })
     }
 
@@ -75,10 +66,12 @@ impl NativeTable {
         W: FnOnce(Plan, Progress) -> Result<T> + Send + 'static,
     {
         let table = self.table();
-        let progress = Self::progress(&request);
         // JavaScript may write to its arrays once this call is over, so they are copied before.
-        let request = request.into_request();
-        promise(env, Pool::Reads, move || work(table?.plan(&request?)?, progress))
+        let begun = begin(request);
+        promise(env, Pool::Reads, move || {
+            let (request, progress) = begun?;
+            work(table?.plan(&request)?, progress)
+        })
     }
 }
 
@@ -292,6 +285,17 @@ impl NativeTable {
         let table = self.table();
         promise(env, Pool::Reads, move || Ok(NativeTableStats::from(table?.stats()?)))
     }
+}
+
+/// A query's request, and what follows it for as long as it may take.
+fn begin(request: NativeRequest) -> Result<(Request, Progress)> {
+    let (request, timeout_ms) = request.into_request()?;
+    let progress = Progress::new("the query");
+    let progress = match timeout_ms {
+        Some(timeout_ms) => progress.within(timeout_ms),
+        None => progress,
+    };
+    Ok((request, progress))
 }
 
 fn read_rows(plan: Plan, progress: Progress) -> Result<Rows> {

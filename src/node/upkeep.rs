@@ -8,7 +8,7 @@ use crate::node::index::{self, NativeCancel, OnProgress};
 use crate::node::job::{Pool, promise};
 use crate::node::table::NativeTable;
 use crate::progress::Progress;
-use crate::table::{OptimizeOptions, Optimized, Verified};
+use crate::table::{DiskUsage, OptimizeOptions, Optimized, Repaired, Verified};
 
 /// What stays when a table is put in order.
 #[napi(object)]
@@ -42,6 +42,8 @@ pub struct NativeOptimized {
     pub files_removed: f64,
     /// Files that it names instead.
     pub files_added: f64,
+    /// Rows that joined indexes.
+    pub rows_indexed: f64,
     /// Bytes of all files that went.
     pub bytes_removed: f64,
     /// Versions that went.
@@ -50,12 +52,13 @@ pub struct NativeOptimized {
 
 impl From<Optimized> for NativeOptimized {
     fn from(optimized: Optimized) -> Self {
-        let Optimized { compacted, cleaned } = optimized;
+        let Optimized { compacted, indexes, cleaned } = optimized;
         Self {
             fragments_removed: compacted.segments_removed as f64,
             fragments_added: compacted.segments_added as f64,
             files_removed: compacted.files_removed as f64,
             files_added: compacted.files_added as f64,
+            rows_indexed: indexes.rows_added as f64,
             bytes_removed: cleaned.bytes_removed as f64,
             old_versions_removed: cleaned.versions_removed as f64,
         }
@@ -80,8 +83,76 @@ impl From<Verified> for NativeVerified {
     }
 }
 
+/// Where a table's bytes are.
+#[napi(object)]
+pub struct NativeDiskUsage {
+    /// Bytes of all files.
+    pub total_bytes: f64,
+    /// How many there are.
+    pub files: f64,
+    /// Rows of the newest version.
+    pub row_bytes: f64,
+    /// Which of them are deleted, and which ids they have.
+    pub row_set_bytes: f64,
+    /// Indexes of the newest version.
+    pub index_bytes: f64,
+    /// What only earlier versions name.
+    pub old_bytes: f64,
+    /// What no version names.
+    pub unnamed_bytes: f64,
+    /// Descriptions of versions, and tags.
+    pub manifest_bytes: f64,
+}
+
+impl From<DiskUsage> for NativeDiskUsage {
+    fn from(usage: DiskUsage) -> Self {
+        Self {
+            total_bytes: usage.total_bytes as f64,
+            files: usage.files as f64,
+            row_bytes: usage.row_bytes as f64,
+            row_set_bytes: usage.row_set_bytes as f64,
+            index_bytes: usage.index_bytes as f64,
+            old_bytes: usage.old_bytes as f64,
+            unnamed_bytes: usage.unnamed_bytes as f64,
+            manifest_bytes: usage.manifest_bytes as f64,
+        }
+    }
+}
+
+/// What repairing found and did.
+#[napi(object)]
+pub struct NativeRepaired {
+    /// The newest version now.
+    pub version: f64,
+    /// The version whose rows it has.
+    pub restored_version: f64,
+    /// Indexes that were damaged.
+    pub dropped_indices: Vec<String>,
+    /// Files that are missing or damaged, each with the reason.
+    pub problems: Vec<String>,
+}
+
+impl From<Repaired> for NativeRepaired {
+    fn from(repaired: Repaired) -> Self {
+        let Repaired { version, restored, indexes_dropped, problems } = repaired;
+        Self {
+            version: version as f64,
+            restored_version: restored as f64,
+            dropped_indices: indexes_dropped,
+            problems,
+        }
+    }
+}
+
 #[napi]
 impl NativeTable {
+    /// Where the table's bytes are.
+    #[napi(ts_return_type = "Promise<NativeDiskUsage>")]
+    pub fn disk_usage<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let table = self.table();
+        promise(env, Pool::Reads, move || table?.disk_usage().map(NativeDiskUsage::from))
+    }
+
     /// Puts the table in order.
     #[napi(
         ts_args_type = "options: NativeOptimizeOptions, cancel: NativeCancel, onProgress?: (stage: string, done: number, total: number) => void",

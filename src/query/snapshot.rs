@@ -26,16 +26,15 @@ pub struct Snapshot {
 impl Snapshot {
     /// Prepares `version` for reading. Indexes that `previous` had open stay open.
     pub fn new(version: Arc<Version>, previous: Option<&Snapshot>) -> Self {
-        let opened_before = |uuid: &str| {
-            previous
-                .and_then(|snapshot| snapshot.indexes.iter().find(|open| open.entry.uuid == uuid).cloned())
+        let opened_before = |entry: &IndexEntry| {
+            previous.and_then(|snapshot| snapshot.indexes.iter().find(|open| open.entry == *entry).cloned())
         };
         let indexes = version
             .manifest()
             .indexes
             .iter()
             .map(|entry| {
-                opened_before(&entry.uuid)
+                opened_before(entry)
                     .unwrap_or_else(|| Arc::new(OpenIndex::new(entry.clone(), version.folder().to_owned())))
             })
             .collect();

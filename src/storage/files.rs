@@ -139,6 +139,17 @@ pub fn create_new_if(
     }
 }
 
+/// Puts a file with exactly `bytes` in the place of `path`, durably and in one step.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file =
+        tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder).at("create a file in", folder)?;
+    file.write_all(bytes).at("write", path)?;
+    file.as_file().sync_all().at("sync", path)?;
+    file.persist(path).map_err(|error| error.error).at("replace", path)?;
+    sync_folder(folder)
+}
+
 /// Makes the names of the files in `folder` durable: without it a crash can undo a rename.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     // Windows has no such call, and its file systems order these changes themselves.

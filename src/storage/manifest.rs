@@ -57,6 +57,41 @@ pub struct SegmentEntry {
     /// Which of its rows are gone, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletions: Option<DeletionsEntry>,
+    /// Files with columns that were added or changed later, in the same batches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartEntry>,
+    /// Where each of the table's columns is, unless the file has just these, in this order. A column that is
+    /// nowhere is null in every row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<Option<ColumnPlace>>>,
+    /// Columns in the first file that the table does not have any more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unused_columns: u32,
+}
+
+/// A file with some of a segment's columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartEntry {
+    /// The file.
+    pub file: FileEntry,
+    /// CRC-32C of its footer.
+    pub footer_crc32c: u32,
+    /// Columns in it that the table does not have any more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unused_columns: u32,
+}
+
+/// Where a column of a segment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnPlace {
+    /// 0 for the segment's first file, else one more than the position among `parts`.
+    pub part: u32,
+    /// The position in that file.
+    pub column: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The ids of a segment's rows, where they have gaps.
@@ -92,7 +127,59 @@ impl SegmentEntry {
     pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
         let row_ids = self.row_ids.as_ref().map(|ids| &ids.file);
         let deletions = self.deletions.as_ref().map(|deletions| &deletions.file);
-        [&self.file].into_iter().chain(row_ids).chain(deletions)
+        self.column_files().chain(row_ids).chain(deletions)
+    }
+
+    /// Whether its files have columns that the table does not have any more.
+    pub fn has_unused_columns(&self) -> bool {
+        self.unused_columns > 0 || self.parts.iter().any(|part| part.unused_columns > 0)
+    }
+
+    /// The files that have its columns.
+    pub fn column_files(&self) -> impl Iterator<Item = &FileEntry> {
+        [&self.file].into_iter().chain(self.parts.iter().map(|part| &part.file))
+    }
+
+    /// The files that have its columns, in the order in which [`ColumnPlace::part`] counts them.
+    pub fn all_parts(&self) -> impl Iterator<Item = PartEntry> + '_ {
+        let Self { file, footer_crc32c, unused_columns, .. } = self.clone();
+        let first = PartEntry { file, footer_crc32c, unused_columns };
+        [first].into_iter().chain(self.parts.iter().cloned())
+    }
+
+    /// Where a column of the table is, by its position; `None` if it is null in every row.
+    pub fn place(&self, column: usize) -> Option<ColumnPlace> {
+        match &self.columns {
+            None => Some(ColumnPlace { part: 0, column: column as u32 }),
+            Some(places) => places[column],
+        }
+    }
+
+    /// Notes that what is at some places is no column of the table any more. A file that has no other goes, except
+    /// the first.
+    pub fn forget(&mut self, gone: impl IntoIterator<Item = ColumnPlace>) {
+        for place in gone {
+            match (place.part as usize).checked_sub(1) {
+                None => self.unused_columns += 1,
+                Some(part) => self.parts[part].unused_columns += 1,
+            }
+        }
+        let Some(places) = &mut self.columns else { return };
+        for part in (1..=self.parts.len() as u32).rev() {
+            if places.iter().flatten().all(|place| place.part != part) {
+                self.parts.remove(part as usize - 1);
+                places
+                    .iter_mut()
+                    .flatten()
+                    .filter(|place| place.part > part)
+                    .for_each(|place| place.part -= 1);
+            }
+        }
+    }
+
+    /// Where each of `count` columns is.
+    pub fn places(&self, count: usize) -> Vec<Option<ColumnPlace>> {
+        (0..count).map(|column| self.place(column)).collect()
     }
 }
 
@@ -204,6 +291,11 @@ impl Manifest {
             version => Ok(Self::path(table, version - 1).exists()),
         };
         files::create_new_if(&path, &self.encode()?, &Self::temporary_prefix(self.version), base_is_there)
+    }
+
+    /// Puts this manifest in the place of one of the same number that is damaged.
+    pub fn replace(&self, table: &Path) -> Result<()> {
+        files::replace(&Self::path(table, self.version), &self.encode()?)
     }
 
     /// What the temporary file of a version that is about to be published begins with.
@@ -318,12 +410,12 @@ impl Manifest {
             segments: document.segments,
             indexes: document.indexes,
         };
-        manifest.check_row_ids().map_err(damaged)?;
+        manifest.check_segments().map_err(damaged)?;
         Ok(manifest)
     }
 
-    /// Searches by row id rely on segments being in the order of their ids.
-    fn check_row_ids(&self) -> Result<(), String> {
+    /// Searches by row id rely on segments being in the order of their ids, and reading on columns being somewhere.
+    fn check_segments(&self) -> Result<(), String> {
         let mut next = 0;
         for segment in &self.segments {
             let name = &segment.file.path;
@@ -332,6 +424,12 @@ impl Manifest {
             }
             if segment.deletions.as_ref().is_some_and(|deletions| deletions.rows > segment.rows) {
                 return Err(format!("more rows of {name} are deleted than it has"));
+            }
+            if let Some(places) = &segment.columns {
+                let is_somewhere = |place: &ColumnPlace| place.part as usize <= segment.parts.len();
+                if places.len() != self.schema.fields().len() || !places.iter().flatten().all(is_somewhere) {
+                    return Err(format!("the columns of {name} are not where they should be"));
+                }
             }
             let packed_end = segment.first_row_id.checked_add(segment.rows).ok_or("row ids overflow")?;
             if segment.first_row_id < next || segment.row_id_end() < packed_end {

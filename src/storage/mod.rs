@@ -19,12 +19,14 @@ mod temporary;
 mod version;
 
 pub use files::{FileEntry, NewFiles};
-pub use manifest::{DeletionsEntry, FORMAT, IndexEntry, Manifest, RowIdsEntry, SegmentEntry};
+pub use manifest::{
+    ColumnPlace, DeletionsEntry, FORMAT, IndexEntry, Manifest, PartEntry, RowIdsEntry, SegmentEntry,
+};
 pub use map::MappedFile;
 pub use row_ids::RowIds;
 pub use schema::stored_schema;
 pub use segment::Segment;
-pub use segment_writer::{Limits, SegmentWriter};
+pub use segment_writer::{Limits, SegmentWriter, write_part};
 pub use sets::{write_deletions, write_row_ids};
 pub use tags::TagList;
 pub use temporary::TemporaryFolder;

@@ -12,7 +12,7 @@ use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use crate::error::{Error, Result};
 use crate::storage::files::{self, ChecksumWriter, FileEntry, NewFiles};
 use crate::storage::layout::ALIGNMENT;
-use crate::storage::manifest::SegmentEntry;
+use crate::storage::manifest::{PartEntry, SegmentEntry};
 use crate::storage::map::MappedFile;
 use crate::storage::segment::footer_range;
 
@@ -150,6 +150,22 @@ impl SegmentWriter {
     }
 }
 
+/// Writes columns for all rows of a segment into a file of its own. `batches` are as large as those of the segment,
+/// and have no dictionaries. The file is durable, its name is not.
+pub fn write_part(
+    table: &Path,
+    schema: &SchemaRef,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
+    new_files: &mut NewFiles,
+) -> Result<PartEntry> {
+    let mut open = OpenSegment::create(table, schema, new_files)?;
+    for batch in batches {
+        open.write(&batch?)?;
+    }
+    let SegmentEntry { file, footer_crc32c, .. } = open.finish()?;
+    Ok(PartEntry { file, footer_crc32c, unused_columns: 0 })
+}
+
 struct OpenSegment {
     path: PathBuf,
     name: String,
@@ -204,6 +220,9 @@ impl OpenSegment {
             batches: self.batches,
             footer_crc32c,
             deletions: None,
+            parts: Vec::new(),
+            columns: None,
+            unused_columns: 0,
         })
     }
 }

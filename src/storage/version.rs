@@ -45,13 +45,13 @@ impl Version {
     /// The version that `manifest` describes, in the table's `folder`. Opens no file; segments
     /// that `previous` has too are shared with it, and with what it has mapped already.
     pub fn new(folder: &Path, manifest: Manifest, previous: Option<&Self>) -> Self {
-        let previous = previous.filter(|version| version.manifest.schema == manifest.schema);
+        let same_columns = previous.is_some_and(|version| version.manifest.schema == manifest.schema);
         let known = previous.map_or(&[][..], |version| &version.segments);
         let known: HashMap<&str, &Arc<Segment>> =
             known.iter().map(|segment| (segment.entry().file.path.as_str(), segment)).collect();
         let segments = manifest.segments.iter().map(|entry| match known.get(entry.file.path.as_str()) {
-            Some(&same) if same.entry() == entry => same.clone(),
-            Some(older) => Arc::new(Segment::sharing(older, entry.clone())),
+            Some(&same) if same_columns && same.entry() == entry => same.clone(),
+            Some(older) => Arc::new(Segment::sharing(older, manifest.schema.clone(), entry.clone())),
             None => Arc::new(Segment::new(folder, manifest.schema.clone(), entry.clone())),
         });
         let segments: Vec<_> = segments.collect();

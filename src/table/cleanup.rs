@@ -167,7 +167,7 @@ fn remove_unnamed(
 ) -> Result<()> {
     for folder in ["data", "deletions", "row_ids", "indexes"] {
         for path in files_below(&table.join(folder))? {
-            let name = path.strip_prefix(table).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            let name = name_of(table, &path);
             if !live.contains(&name) && is_older(&path, age) {
                 remove(&path, cleaned);
             }
@@ -184,8 +184,13 @@ fn remove_unnamed(
     Ok(())
 }
 
+/// A file's name as manifests have it.
+pub(super) fn name_of(table: &Path, path: &Path) -> String {
+    path.strip_prefix(table).unwrap_or(path).to_string_lossy().replace('\\', "/")
+}
+
 /// The files in a folder and in the folders in it; none if there is no such folder.
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     if !folder.is_dir() {
         return Ok(files);

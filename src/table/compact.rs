@@ -102,13 +102,13 @@ fn groups(manifest: &Manifest) -> Vec<Range<usize>> {
         let (mut rows, mut bytes) = (0, 0);
         while let Some(segment) = manifest.segments.get(end).filter(|segment| is_candidate(segment)) {
             rows += segment.live_rows();
-            bytes += segment.file.bytes;
+            bytes += segment.column_files().map(|file| file.bytes).sum::<u64>();
             if end > start && (rows > limits.segment_rows || bytes > limits.segment_bytes) {
                 break;
             }
             end += 1;
         }
-        let alone = end == start + 1 && !has_many_deleted(&manifest.segments[start]);
+        let alone = end == start + 1 && !is_wasteful(&manifest.segments[start]);
         if end > start && !alone {
             groups.push(start..end);
         }
@@ -118,7 +118,12 @@ fn groups(manifest: &Manifest) -> Vec<Range<usize>> {
 }
 
 fn is_candidate(segment: &SegmentEntry) -> bool {
-    segment.live_rows() < SMALL_ROWS || has_many_deleted(segment)
+    segment.live_rows() < SMALL_ROWS || is_wasteful(segment)
+}
+
+/// Whether so much of its files is not needed any more that it is worth writing it again.
+fn is_wasteful(segment: &SegmentEntry) -> bool {
+    segment.has_unused_columns() || has_many_deleted(segment)
 }
 
 fn has_many_deleted(segment: &SegmentEntry) -> bool {

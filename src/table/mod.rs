@@ -7,10 +7,13 @@
 
 mod build_index;
 mod cleanup;
+mod columns;
 mod commit;
 mod compact;
 mod conform;
 mod delete;
+mod disk_usage;
+mod extend_indexes;
 mod keys;
 mod matching;
 mod measure_recall;
@@ -19,9 +22,11 @@ mod name;
 mod optimize;
 mod read;
 mod reindex;
+mod repair;
 mod rewrite;
 mod state;
 mod update;
+mod verify;
 mod versions;
 mod writer;
 
@@ -39,16 +44,21 @@ use crate::storage::{TemporaryFolder, Version};
 
 pub use build_index::{IndexInfo, IndexOptions};
 pub use cleanup::{CleanedUp, CleanupOptions};
+pub use columns::{Alteration, NewColumn, NewType};
 use commit::Queue;
 pub use compact::Compacted;
 pub use delete::Deleted;
+pub use disk_usage::DiskUsage;
+pub use extend_indexes::ExtendedIndexes;
 pub use measure_recall::{MeasuredRecall, RecallOptions};
 pub use merge::{MergeOptions, Merged};
 pub use name::{check_name, folder_of, name_of};
-pub use optimize::{OptimizeOptions, Optimized, Verified};
+pub use optimize::{OptimizeOptions, Optimized};
 pub use read::TableStats;
+pub use repair::Repaired;
 use state::Current;
 pub use update::{NewValue, Updated};
+pub use verify::Verified;
 pub use versions::{TagInfo, VersionInfo, VersionRef};
 pub use writer::{CreateMode, WriteMode, Writer};
 

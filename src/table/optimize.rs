@@ -1,13 +1,13 @@
-//! Putting a table in order: compaction, then the removal of what nobody needs any more.
+//! Putting a table in order: compaction, upkeep of indexes, then the removal of what nobody needs any more.
 
 use std::time::Duration;
 
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::storage::FileEntry;
 use crate::table::Table;
 use crate::table::cleanup::{CleanedUp, CleanupOptions};
 use crate::table::compact::Compacted;
+use crate::table::extend_indexes::ExtendedIndexes;
 
 /// How many versions stay if nothing else is asked for ...
 const KEEP_VERSIONS: usize = 100;
@@ -45,57 +45,23 @@ impl OptimizeOptions {
 pub struct Optimized {
     /// Rows written anew.
     pub compacted: Compacted,
+    /// Rows that joined indexes.
+    pub indexes: ExtendedIndexes,
     /// Files removed.
     pub cleaned: CleanedUp,
 }
 
-/// What is wrong with a table.
-#[derive(Debug, Clone, Default)]
-pub struct Verified {
-    /// Files read.
-    pub files: usize,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Files that are missing or damaged, each with the reason.
-    pub problems: Vec<String>,
-}
-
 impl Table {
-    /// Joins small segments, takes deleted rows off the disk, gives the rows that are newer than a scalar index to
-    /// it, and removes old versions. Reads and writes go on meanwhile.
+    /// Joins small segments, takes deleted rows off the disk, gives rows that are newer than an index to it, and
+    /// removes old versions. Reads and writes go on meanwhile.
     ///
     /// # Errors
-    /// Those of [`Table::compact`], [`Table::reindex`] and [`Table::clean_up`].
+    /// Those of [`Table::compact`], [`Table::extend_indexes`], [`Table::reindex`] and [`Table::clean_up`].
     pub fn optimize(&self, options: &OptimizeOptions, progress: &Progress) -> Result<Optimized> {
         let compacted = self.compact(progress)?;
+        let indexes = self.extend_indexes(progress)?;
         self.reindex(progress)?;
         let cleaned = self.clean_up(&options.cleanup(), progress)?;
-        Ok(Optimized { compacted, cleaned })
-    }
-
-    /// Reads every file of the version that the handle shows, and compares it with its checksum.
-    ///
-    /// # Errors
-    /// I/O errors and [`Error::Cancelled`](crate::error::Error::Cancelled). Damage is no error here.
-    pub fn verify(&self, progress: &Progress) -> Result<Verified> {
-        let version = self.current()?;
-        let files: Vec<&FileEntry> = version.manifest().files().collect();
-        let total = files.iter().map(|file| file.bytes).sum();
-        let mut verified = Verified::default();
-        for file in files {
-            progress.step("verify", verified.bytes, total)?;
-            if let Err(error) = file.verify(version.folder()) {
-                verified.problems.push(error.to_string());
-            }
-            verified.files += 1;
-            verified.bytes += file.bytes;
-        }
-        progress.step("verify", total, total)?;
-        if verified.problems.is_empty()
-            && let Err(error) = version.verify()
-        {
-            verified.problems.push(error.to_string());
-        }
-        Ok(verified)
+        Ok(Optimized { compacted, indexes, cleaned })
     }
 }

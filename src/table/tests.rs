@@ -1,4 +1,7 @@
 mod changes;
+mod columns;
+mod indexes;
+mod model;
 
 use arrow::array::{ArrayRef, AsArray, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};

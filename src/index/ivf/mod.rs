@@ -3,7 +3,7 @@
 //! Rows are filed by their nearest centroid, and a query looks only into the partitions whose centroids are
 //! near it. `space` turns stored vectors into points, `sample` draws some of them, `train` finds the centroids,
 //! `assign` streams the column past them, `runs` sorts what comes of it by partition, `file` is the file it
-//! ends up in, `probe` is the way back, `coarse` its first step. `reach` says when to stop on the way;
+//! ends up in, `files` are all that an index has, `probe` is the way back, `coarse` its first step. `reach` says when to stop on the way;
 //! `calibrate` learns from the column's own rows how far that is, and `calibration` is what it has learned.
 
 mod assign;
@@ -11,6 +11,7 @@ mod calibrate;
 mod calibration;
 mod coarse;
 mod file;
+mod files;
 mod probe;
 mod reach;
 mod report;
@@ -23,6 +24,7 @@ pub(crate) use assign::{Batch, for_each_batch, for_each_points, label};
 pub(crate) use calibrate::{Calibrated, ScanPartition, calibrate};
 pub use calibration::{Calibration, Effort};
 pub(crate) use file::{FileWriter, Header, IndexFile, Sections, UnsealedFile};
+pub(crate) use files::IndexFiles;
 pub(crate) use probe::{Ranked, Ranking, probe};
 pub(crate) use report::{Stopwatch, report};
 pub(crate) use runs::{Runs, SortedRuns};

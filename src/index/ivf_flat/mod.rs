@@ -4,6 +4,7 @@
 //! within the partitions it probes, and the index is as large as the column.
 
 mod encode;
+mod extend;
 mod file;
 mod search;
 
@@ -44,12 +45,13 @@ pub(crate) fn build(
     let (partitioning, sample) = train(column, &space, &options, folder, session, &mut stopwatch, progress)?;
     let sample_rows = sample.rows();
     drop(sample);
-    let mut encoded = encode::encode(&partitioning, column, &space, folder, session, progress)?;
+    let runs = encode::runs(&partitioning, column, folder);
+    let mut encoded = encode::encode(&partitioning, column, &space, runs, session, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
     let file = file::write(&path, &partitioning, column, config.metric, &mut encoded, progress)?;
     stopwatch.lap("write");
-    let index = IvfFlat::open(&path, file.bytes())?;
+    let index = IvfFlat::open(&[(path, file.bytes())])?;
     let (calibration, measured) = calibrate(&index, column, &space, config.seed, progress)?;
     drop(index);
     stopwatch.lap("calibrate");

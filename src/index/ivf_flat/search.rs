@@ -1,13 +1,13 @@
 //! Exact distances within the probed partitions.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use roaring::RoaringTreemap;
 
 use super::file;
 use crate::distance::{Metric, Query, Vectors};
 use crate::error::{Error, Result};
-use crate::index::ivf::{Calibrated, IndexFile, Ranked, Ranking, ScanPartition, Space, probe};
+use crate::index::ivf::{Calibrated, IndexFile, IndexFiles, Ranked, Ranking, ScanPartition, Space, probe};
 use crate::index::{Candidate, ElementKind, Found, Probe, TopK};
 use crate::progress::Progress;
 
@@ -16,28 +16,33 @@ const BATCH_ROWS: usize = 256;
 
 /// An open IVF_FLAT index.
 pub(crate) struct IvfFlat {
-    file: IndexFile,
+    files: IndexFiles,
     space: Space,
     element: ElementKind,
 }
 
 impl IvfFlat {
-    /// Maps and checks the file, which has so many bytes.
-    pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self> {
-        let file = IndexFile::open(path, bytes, file::MAGIC, file::extent_bytes)?;
-        let unknown = || Error::corrupted(path, "its shapes are none that an IVF_FLAT index has");
-        let metric = file.header().metric().ok_or_else(unknown)?;
-        let element = file.header().element().ok_or_else(unknown)?;
-        let space = Space { metric, vector_dim: file.header().dim as usize };
-        Ok(Self { file, space, element })
+    /// Maps and checks the files, each given with its length.
+    pub(crate) fn open(files: &[(PathBuf, u64)]) -> Result<Self> {
+        let opened = IndexFiles::open(files, file::MAGIC, file::extent_bytes)?;
+        let unknown = || Error::corrupted(&files[0].0, "its shapes are none that an IVF_FLAT index has");
+        let header = opened.first().header();
+        let metric = header.metric().ok_or_else(unknown)?;
+        let element = header.element().ok_or_else(unknown)?;
+        let space = Space { metric, vector_dim: header.dim as usize };
+        Ok(Self { files: opened, space, element })
     }
 
     pub(crate) fn metric(&self) -> Metric {
         self.space.metric
     }
 
-    pub(crate) fn file(&self) -> &IndexFile {
-        &self.file
+    pub(crate) fn files(&self) -> &IndexFiles {
+        &self.files
+    }
+
+    pub(super) fn space(&self) -> &Space {
+        &self.space
     }
 
     /// See [`crate::index::VectorIndex::search`].
@@ -51,9 +56,9 @@ impl IvfFlat {
     /// The order of the partitions; `None` if nothing can be near the query.
     fn ranking(&self, query: &Query) -> Option<Ranking<'_>> {
         let point = self.space.query_point(query)?;
-        let directory = self.file.directory();
-        let has_rows = |partition: usize| directory[partition].rows > 0;
-        let (mean, centroids, coarse) = (self.file.mean(), self.file.centroids(), self.file.coarse());
+        let has_rows = |partition: usize| self.files.has_rows(partition);
+        let file = self.files.first();
+        let (mean, centroids, coarse) = (file.mean(), file.centroids(), file.coarse());
         Some(Ranking::new(self.metric(), &point, mean, centroids, coarse, has_rows))
     }
 
@@ -65,8 +70,23 @@ impl IvfFlat {
         filter: Option<&RoaringTreemap>,
         top: &mut TopK,
     ) -> Result<u64> {
-        let rows = self.file.directory()[ranked.partition].rows as usize;
-        let (vectors, row_ids) = self.extent(ranked.partition, rows)?;
+        let mut scanned = 0;
+        for file in self.files.iter() {
+            let (vectors, row_ids) = self.extent(file, ranked.partition)?;
+            self.scan_rows(vectors, row_ids, query, filter, top);
+            scanned += row_ids.len() as u64;
+        }
+        Ok(scanned)
+    }
+
+    fn scan_rows(
+        &self,
+        vectors: Vectors<'_>,
+        row_ids: &[u64],
+        query: &Query,
+        filter: Option<&RoaringTreemap>,
+        top: &mut TopK,
+    ) {
         let mut distances = [0.0; BATCH_ROWS];
         for (batch, row_ids) in row_ids.chunks(BATCH_ROWS).enumerate() {
             let start = batch * BATCH_ROWS;
@@ -79,13 +99,17 @@ impl IvfFlat {
                 }
             }
         }
-        Ok(rows as u64)
     }
 
-    /// The vectors and the row ids of a partition with so many rows.
-    fn extent(&self, partition: usize, rows: usize) -> Result<(Vectors<'_>, &[u64])> {
+    /// The vectors and the row ids of a partition of one of the files.
+    pub(super) fn extent<'a>(
+        &self,
+        file: &'a IndexFile,
+        partition: usize,
+    ) -> Result<(Vectors<'a>, &'a [u64])> {
+        let rows = file.directory()[partition].rows as usize;
         let bytes = rows * self.space.vector_dim * self.element.bytes();
-        let extent = self.file.extent(partition)?;
+        let extent = file.extent(partition)?;
         let ids_at = bytes.next_multiple_of(size_of::<u64>());
         let vectors = &extent[..bytes];
         let vectors = match self.element {
@@ -101,12 +125,11 @@ impl IvfFlat {
 
 impl Calibrated for IvfFlat {
     fn file(&self) -> &IndexFile {
-        &self.file
+        self.files.first()
     }
 
     fn row_ids(&self, partition: usize) -> Result<&[u64]> {
-        let rows = self.file.directory()[partition].rows as usize;
-        Ok(self.extent(partition, rows)?.1)
+        Ok(self.extent(self.files.first(), partition)?.1)
     }
 
     fn code_bytes(&self) -> Option<usize> {

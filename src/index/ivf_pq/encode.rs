@@ -23,7 +23,7 @@ impl Record {
         Self::CODES_AT + sub_vectors
     }
 
-    fn write(record: &mut [u8], row_id: u64, terms: RowTerms, codes: &[u8]) {
+    pub(super) fn write(record: &mut [u8], row_id: u64, terms: RowTerms, codes: &[u8]) {
         record[..8].copy_from_slice(&row_id.to_le_bytes());
         record[8..12].copy_from_slice(&terms.add.to_le_bytes());
         record[12..16].copy_from_slice(&terms.scale.to_le_bytes());
@@ -47,18 +47,21 @@ pub(super) struct Coded {
     pub(super) terms: Vec<RowTerms>,
 }
 
-/// Compresses the column's rows and sorts them by partition.
+/// Collects compressed rows; what memory does not hold of them goes to `folder`.
+pub(super) fn runs(trained: &Trained, folder: &Path) -> Runs {
+    Runs::new(folder, trained.partitioning.centroids.len(), Record::bytes(trained.layout.sub_vectors))
+}
+
+/// Compresses the column's rows and sorts them by partition, after those in `runs`.
 pub(super) fn encode(
     trained: &Trained,
     column: &VectorColumn,
     space: &Space,
-    folder: &Path,
+    mut runs: Runs,
     session: &Session,
     progress: &Progress,
 ) -> Result<SortedRuns> {
     let sub_vectors = trained.layout.sub_vectors;
-    let partitions = trained.partitioning.centroids.len();
-    let mut runs = Runs::new(folder, partitions, Record::bytes(sub_vectors));
     let mut push = |(batch, coded): (Batch<'_>, Coded)| {
         let rows = batch.row_ids.iter().zip(coded.labels).zip(coded.terms);
         for (((&row_id, label), terms), codes) in rows.zip(coded.codes.chunks_exact(sub_vectors)) {

@@ -7,6 +7,7 @@
 pub mod codebook;
 mod encode;
 mod estimate;
+mod extend;
 mod file;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -41,12 +42,13 @@ pub(crate) fn build(
     let mut stopwatch = Stopwatch::start();
 
     let trained = train::train(config, column, &space, folder, session, &mut stopwatch, progress)?;
-    let mut encoded = encode::encode(&trained, column, &space, folder, session, progress)?;
+    let runs = encode::runs(&trained, folder);
+    let mut encoded = encode::encode(&trained, column, &space, runs, session, progress)?;
     stopwatch.lap("encode");
     let path = folder.join(FILE_NAME);
     let file = file::write(&path, &trained, column, config.metric, &mut encoded, progress)?;
     stopwatch.lap("write");
-    let index = IvfPq::open(&path, file.bytes())?;
+    let index = IvfPq::open(&[(path, file.bytes())])?;
     let (calibration, measured) = calibrate(&index, column, &space, config.seed, progress)?;
     drop(index);
     stopwatch.lap("calibrate");

@@ -1,6 +1,6 @@
 //! Estimating distances from codes: one table for the query, then one scan for each probed partition.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use roaring::RoaringTreemap;
 
@@ -8,41 +8,54 @@ use super::codebook::Codebook;
 use super::estimate::QueryTerms;
 use super::file::{self, Extent};
 use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable};
-use crate::distance::{Metric, Query, prefetch};
+use crate::distance::{Metric, Query};
 use crate::error::{Error, Result};
-use crate::index::ivf::{Calibrated, IndexFile, Ranked, Ranking, ScanPartition, Space, probe};
+use crate::index::ivf::{Calibrated, IndexFile, IndexFiles, Ranked, Ranking, ScanPartition, Space, probe};
 use crate::index::{Candidate, Found, Probe, TopK};
 use crate::progress::Progress;
 
 /// An open IVF_PQ index.
 pub(crate) struct IvfPq {
-    file: IndexFile,
+    files: IndexFiles,
     space: Space,
     layout: BlockLayout,
     codebook: Codebook,
 }
 
 impl IvfPq {
-    /// Maps and checks the file, which has so many bytes.
-    pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self> {
-        let file = IndexFile::open(path, bytes, file::MAGIC, |header, rows| {
+    /// Maps and checks the files, each given with its length.
+    pub(crate) fn open(files: &[(PathBuf, u64)]) -> Result<Self> {
+        let opened = IndexFiles::open(files, file::MAGIC, |header, rows| {
             file::extent_bytes(file::layout(header)?, rows)
         })?;
-        let unknown = || Error::corrupted(path, "its shapes are none that an IVF_PQ index has");
+        let file = opened.first();
+        let unknown = || Error::corrupted(&files[0].0, "its shapes are none that an IVF_PQ index has");
         let layout = file::layout(file.header()).ok_or_else(unknown)?;
         let metric = file.header().metric().ok_or_else(unknown)?;
         let space = Space { metric, vector_dim: file.header().dim as usize };
         let codebook =
             Codebook::from_parts(file.codebook().to_vec(), space.dim(), layout.sub_vectors, layout.bits);
-        Ok(Self { file, space, layout, codebook })
+        Ok(Self { files: opened, space, layout, codebook })
     }
 
     pub(crate) fn metric(&self) -> Metric {
         self.space.metric
     }
 
-    pub(crate) fn file(&self) -> &IndexFile {
-        &self.file
+    pub(crate) fn files(&self) -> &IndexFiles {
+        &self.files
+    }
+
+    pub(super) fn space(&self) -> &Space {
+        &self.space
+    }
+
+    pub(super) fn layout(&self) -> BlockLayout {
+        self.layout
+    }
+
+    pub(super) fn codebook(&self) -> &Codebook {
+        &self.codebook
     }
 
     /// See [`crate::index::VectorIndex::search`].
@@ -72,10 +85,10 @@ impl IvfPq {
         each: &mut dyn FnMut(&mut Ranking<'_>, &mut ScanPartition<'_>) -> Result<()>,
     ) -> Result<()> {
         let Some(point) = self.space.query_point(query) else { return Ok(()) };
-        let directory = self.file.directory();
-        let (mean, centroids) = (self.file.mean(), self.file.centroids());
-        let has_rows = |partition: usize| directory[partition].rows > 0;
-        let mut ranking = Ranking::new(self.metric(), &point, mean, centroids, self.file.coarse(), has_rows);
+        let file = self.files.first();
+        let (mean, centroids) = (file.mean(), file.centroids());
+        let has_rows = |partition: usize| self.files.has_rows(partition);
+        let mut ranking = Ranking::new(self.metric(), &point, mean, centroids, file.coarse(), has_rows);
         let Some(first) = ranking.get(0, ahead) else { return Ok(()) };
 
         let terms = QueryTerms::new(self.metric(), point, mean, self.centroid(first.partition));
@@ -84,7 +97,7 @@ impl IvfPq {
         let mut scan = Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows };
         each(&mut ranking, &mut |ranked, next, top| {
             if let Some(next) = next {
-                prefetch::start(self.file.unchecked_extent(next));
+                self.files.prefetch(next);
             }
             scan.partition(ranked, top)
         })
@@ -92,18 +105,19 @@ impl IvfPq {
 
     fn centroid(&self, partition: usize) -> &[f32] {
         let dim = self.space.dim();
-        &self.file.centroids()[partition * dim..(partition + 1) * dim]
+        &self.files.first().centroids()[partition * dim..(partition + 1) * dim]
     }
 }
 
 impl Calibrated for IvfPq {
     fn file(&self) -> &IndexFile {
-        &self.file
+        self.files.first()
     }
 
     fn row_ids(&self, partition: usize) -> Result<&[u64]> {
-        let rows = self.file.directory()[partition].rows as usize;
-        let extent = self.file.extent(partition)?;
+        let file = self.files.first();
+        let rows = file.directory()[partition].rows as usize;
+        let extent = file.extent(partition)?;
         Ok(Extent::of(self.layout, extent, rows).row_ids)
     }
 
@@ -131,17 +145,22 @@ struct Scan<'a> {
 impl Scan<'_> {
     /// Offers the rows of a partition to `top`; returns how many there are.
     fn partition(&mut self, ranked: Ranked, top: &mut TopK) -> Result<u64> {
-        let rows = self.index.file.directory()[ranked.partition].rows;
-        let layout = self.index.layout;
-        let extent = self.index.file.extent(ranked.partition)?;
-        let Extent { blocks, lower, row_ids } = Extent::of(layout, extent, rows as usize);
-        let base = self.terms.base(ranked.score, self.index.centroid(ranked.partition));
-        let blocks = blocks.chunks_exact(layout.bytes()).zip(row_ids.chunks(BLOCK_ROWS)).enumerate();
-        for (at, (block, row_ids)) in blocks {
-            let lower = &lower[at * BLOCK_ROWS * layout.lower_bytes()..];
-            self.block(block, lower, row_ids, base, top);
+        let index = self.index;
+        let layout = index.layout;
+        let base = self.terms.base(ranked.score, index.centroid(ranked.partition));
+        let mut scanned = 0;
+        for file in index.files.iter() {
+            let rows = file.directory()[ranked.partition].rows;
+            let extent = file.extent(ranked.partition)?;
+            let Extent { blocks, lower, row_ids } = Extent::of(layout, extent, rows as usize);
+            let blocks = blocks.chunks_exact(layout.bytes()).zip(row_ids.chunks(BLOCK_ROWS)).enumerate();
+            for (at, (block, row_ids)) in blocks {
+                let lower = &lower[at * BLOCK_ROWS * layout.lower_bytes()..];
+                self.block(block, lower, row_ids, base, top);
+            }
+            scanned += rows;
         }
-        Ok(rows)
+        Ok(scanned)
     }
 
     #[inline]

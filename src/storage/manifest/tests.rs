@@ -18,6 +18,9 @@ fn manifest(version: u64) -> Manifest {
         batches: vec![2, 1],
         footer_crc32c: 9,
         deletions: None,
+        parts: Vec::new(),
+        columns: None,
+        unused_columns: 0,
     };
     let index = IndexEntry {
         name: "v_idx".to_owned(),

@@ -5,20 +5,19 @@
 //! ```
 //!
 //! The footer is covered by a checksum in the manifest. The metadata of each batch is verified as a
-//! flatbuffer, and then by `layout` against the columns.
+//! flatbuffer, and then by `layout` against the columns of the footer.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use arrow::ipc;
 use arrow::ipc::convert::fb_to_schema;
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
 
 use crate::storage::layout::{self, Body, unsigned};
-use crate::storage::manifest::SegmentEntry;
 
 /// What precedes the flatbuffer of a message: a marker and its length.
 const MESSAGE_PREFIX_BYTES: usize = 8;
@@ -28,44 +27,46 @@ const TRAILER_BYTES: usize = 10;
 /// An Arrow IPC file whose record batches can be decoded in place, in any order.
 pub(super) struct SegmentFile {
     bytes: Buffer,
+    schema: SchemaRef,
     decoder: FileDecoder,
     blocks: Vec<ipc::Block>,
 }
 
 impl SegmentFile {
-    /// Opens a file that should have the columns of `schema` and the batches of `entry`. What is
-    /// wrong with it is the error.
-    pub fn open(bytes: Buffer, schema: &Schema, entry: &SegmentEntry) -> Result<Self, String> {
+    /// Opens a file that should have so many batches, and a footer with this checksum. What is wrong with it
+    /// is the error.
+    pub fn open(bytes: Buffer, footer_crc32c: u32, batches: usize) -> Result<Self, String> {
         let range = footer_range(&bytes)?;
         let footer = &bytes[range.clone()];
         // Only now can the schema be read: Arrow panics on one that makes no sense.
-        if crc32c::crc32c(footer) != entry.footer_crc32c {
+        if crc32c::crc32c(footer) != footer_crc32c {
             return Err("the checksum of its footer is not the one in the manifest".to_owned());
         }
         let footer = ipc::root_as_footer(footer).map_err(|error| error.to_string())?;
-        let found = fb_to_schema(footer.schema().ok_or("its schema is missing")?);
-        if found.fields() != schema.fields() {
-            return Err("its columns are not those of the table".to_owned());
-        }
+        let schema = fb_to_schema(footer.schema().ok_or("its schema is missing")?);
         let blocks = footer.recordBatches().into_iter().flatten().copied().collect::<Vec<_>>();
-        if blocks.len() != entry.batches.len() {
-            let (found, expected) = (blocks.len(), entry.batches.len());
-            return Err(format!("it has {found} record batches instead of {expected}"));
+        if blocks.len() != batches {
+            return Err(format!("it has {} record batches instead of {batches}", blocks.len()));
         }
         blocks.iter().try_for_each(|block| check_block(block, range.start))?;
         let dictionaries = footer.dictionaries().into_iter().flatten().copied().collect::<Vec<_>>();
         dictionaries.iter().try_for_each(|block| check_block(block, range.start))?;
-        let decoder = decoder(&bytes, found, footer.version(), &dictionaries)?;
-        Ok(Self { bytes, decoder, blocks })
+        let decoder = decoder(&bytes, schema.clone(), footer.version(), &dictionaries)?;
+        Ok(Self { bytes, schema: schema.into(), decoder, blocks })
+    }
+
+    /// The columns.
+    pub fn fields(&self) -> &Fields {
+        self.schema.fields()
     }
 
     /// Decodes one batch in place. Its columns have the right lengths; that their offsets, keys and
     /// texts are valid is still to be checked before anybody reads them.
-    pub fn decode(&self, index: usize, schema: &Schema, rows: u64) -> Result<RecordBatch, String> {
+    pub fn decode(&self, index: usize, rows: u64) -> Result<RecordBatch, String> {
         let block = &self.blocks[index];
         let message = message(&self.bytes, block)?;
         let header = message.header_as_record_batch().ok_or("a record batch is something else")?;
-        layout::check(&header, schema, rows, body(block)?)?;
+        layout::check(&header, &self.schema, rows, body(block)?)?;
         let batch = self.decoder.read_record_batch(block, &message_bytes(&self.bytes, block));
         batch.map_err(|error| error.to_string())?.ok_or_else(|| "a record batch is empty".to_owned())
     }

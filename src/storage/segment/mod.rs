@@ -1,30 +1,34 @@
-//! A segment: one immutable Arrow IPC file of rows, mapped into memory and read in place.
+//! A segment: some rows in an immutable Arrow IPC file, mapped into memory and read in place. Columns that were
+//! added later are in files of their own.
 //!
-//! Nothing here trusts the file. Length and footer are compared with the manifest when the file is
+//! Nothing here trusts a file. Length and footer are compared with the manifest when the file is
 //! opened, the metadata of a batch when it is decoded, and the content of a column the first time
 //! that it is touched; so damage is an error, never a panic, and untouched columns are never read.
 
 mod file;
+mod part;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, BooleanBufferBuilder, RecordBatch, RecordBatchOptions};
+use arrow::array::{
+    Array, ArrayRef, BooleanBufferBuilder, RecordBatch, RecordBatchOptions, make_array, new_null_array,
+};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::SchemaRef;
 use roaring::RoaringBitmap;
 
 use crate::error::{Error, Result};
-use crate::storage::manifest::SegmentEntry;
-use crate::storage::map::MappedFile;
+use crate::storage::manifest::{ColumnPlace, SegmentEntry};
 use crate::storage::row_ids::RowIds;
 use crate::storage::sets;
 
-use file::SegmentFile;
 pub(super) use file::footer_range;
+use part::Part;
 
-/// One immutable file of rows. It is opened when a row of it is first asked for.
+/// Some rows, in one immutable file or, where columns were added later, in several. They are opened when
+/// something in them is first asked for.
 pub struct Segment {
     table: PathBuf,
     path: PathBuf,
@@ -32,55 +36,53 @@ pub struct Segment {
     entry: SegmentEntry,
     /// The offset within the segment of each batch's first row.
     batch_starts: Vec<u64>,
-    /// Shared with the same file in other versions, which have other deletions.
-    opened: Arc<OnceLock<Opened>>,
+    /// Its files, shared with versions that have other deletions or columns.
+    parts: Vec<Arc<Part>>,
+    /// For each file, that its columns were found to be those that the manifest says.
+    fits: Vec<OnceLock<()>>,
     row_ids: OnceLock<RowIds>,
     deleted: OnceLock<RoaringBitmap>,
-}
-
-struct Opened {
-    file: SegmentFile,
-    batches: Vec<Batch>,
-}
-
-/// A decoded batch. Its columns may be handed out once they are `valid`.
-#[derive(Default)]
-struct Batch {
-    decoded: OnceLock<RecordBatch>,
-    valid: OnceLock<Box<[OnceLock<()>]>>,
 }
 
 impl Segment {
     /// The segment that `entry` describes, in the table's folder. Touches no file.
     pub fn new(table: &Path, schema: SchemaRef, entry: SegmentEntry) -> Self {
+        Self::with_parts_of(&[], table, schema, entry)
+    }
+
+    /// As [`Segment::new`], sharing what `other` has read of the same files.
+    pub fn sharing(other: &Self, schema: SchemaRef, entry: SegmentEntry) -> Self {
+        Self::with_parts_of(&other.parts, &other.table, schema, entry)
+    }
+
+    fn with_parts_of(known: &[Arc<Part>], table: &Path, schema: SchemaRef, entry: SegmentEntry) -> Self {
         let starts = entry.batches.iter().scan(0, |next, &rows| {
             let start = *next;
             *next += u64::from(rows);
             Some(start)
         });
         let batch_starts = starts.collect();
+        let parts: Vec<Arc<Part>> = entry
+            .all_parts()
+            .map(|part| match known.iter().find(|known| known.entry().file == part.file) {
+                Some(known) => known.clone(),
+                None => Arc::new(Part::new(table, part)),
+            })
+            .collect();
         Self {
             table: table.to_owned(),
             path: entry.file.locate(table),
             schema,
             entry,
             batch_starts,
-            opened: Arc::default(),
+            fits: vec![OnceLock::new(); parts.len()],
+            parts,
             row_ids: OnceLock::new(),
             deleted: OnceLock::new(),
         }
     }
 
-    /// As [`Segment::new`], sharing what `other` has read of the same file.
-    pub fn sharing(other: &Self, entry: SegmentEntry) -> Self {
-        let mut segment = Self::new(&other.table, other.schema.clone(), entry);
-        if segment.entry.file == other.entry.file {
-            segment.opened = other.opened.clone();
-        }
-        segment
-    }
-
-    /// The file.
+    /// The file, or the first of several.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -168,12 +170,10 @@ impl Segment {
     /// A batch with all columns, in place.
     ///
     /// # Errors
-    /// [`Error::Corrupted`] if the file is not what the manifest and its own metadata say.
+    /// [`Error::Corrupted`] if a file is not what the manifest and its own metadata say.
     pub fn batch(&self, index: usize) -> Result<RecordBatch> {
-        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
-        let (batch, decoded) = self.decoded(index)?;
-        self.validate(batch, decoded, &all)?;
-        Ok(decoded.clone())
+        let columns = (0..self.schema.fields().len()).map(|column| self.column(index, column));
+        self.record_batch(index, self.schema.clone(), columns.collect::<Result<_>>()?)
     }
 
     /// A batch with the columns `projection` (their positions in the schema), in place. Other
@@ -182,16 +182,74 @@ impl Segment {
     /// # Errors
     /// As [`Segment::batch`], for these columns.
     pub fn column_batch(&self, index: usize, projection: &[usize]) -> Result<RecordBatch> {
-        let (batch, decoded) = self.decoded(index)?;
-        self.validate(batch, decoded, projection)?;
-        decoded.project(projection).map_err(Error::internal)
+        let columns = projection.iter().map(|&column| self.column(index, column)).collect::<Result<_>>()?;
+        let schema = self.schema.project(projection).map_err(Error::internal)?;
+        self.record_batch(index, schema.into(), columns)
+    }
+
+    fn record_batch(&self, index: usize, schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+        let rows = self.entry.batches[index] as usize;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(schema, columns, &options);
+        batch.map_err(|error| Error::corrupted(&self.path, error.to_string()))
+    }
+
+    /// One column of a batch.
+    fn column(&self, batch: usize, column: usize) -> Result<ArrayRef> {
+        let field = self.schema.field(column);
+        let rows = &self.entry.batches;
+        let Some(ColumnPlace { part, column }) = self.entry.place(column) else {
+            return Ok(new_null_array(field.data_type(), rows[batch] as usize));
+        };
+        self.check_part(part as usize)?;
+        let part = &self.parts[part as usize];
+        let array = part.column(batch, column as usize, rows)?;
+        if field.is_nullable() || array.null_count() == 0 {
+            return Ok(array.clone());
+        }
+        // A column that allows no nulls any more may have some in rows that are gone.
+        self.without_deleted_nulls(batch, array)
+            .ok_or_else(|| part.damaged(format!("column '{}' has nulls, but allows none", field.name())))
+    }
+
+    fn without_deleted_nulls(&self, batch: usize, array: &ArrayRef) -> Option<ArrayRef> {
+        let live = self.live(batch).ok()??;
+        if array.nulls().is_none_or(|nulls| (nulls.inner() & &live) != live) {
+            return None;
+        }
+        let data = array.to_data().into_builder().nulls(None).build();
+        data.ok().map(make_array)
+    }
+
+    /// An error unless the columns of a file are those that the table has in it.
+    fn check_part(&self, index: usize) -> Result<()> {
+        if self.fits[index].get().is_some() {
+            return Ok(());
+        }
+        let part = &self.parts[index];
+        let found = part.fields(&self.entry.batches)?;
+        let fits = match &self.entry.columns {
+            None => found == self.schema.fields(),
+            Some(places) => self.schema.fields().iter().zip(places).all(|(field, place)| {
+                let here = place.filter(|place| place.part as usize == index);
+                here.is_none_or(|place| {
+                    let stored = found.get(place.column as usize);
+                    stored.is_some_and(|stored| stored.data_type() == field.data_type())
+                })
+            }),
+        };
+        if !fits {
+            return Err(part.damaged("its columns are not those of the table"));
+        }
+        let _ = self.fits[index].set(());
+        Ok(())
     }
 
     /// Maps and reads what is needed to read any row later, whatever becomes of the files' names.
     pub fn hold(&self) -> Result<()> {
         self.row_ids()?;
         self.deleted()?;
-        self.opened().map(|_| ())
+        (0..self.parts.len()).try_for_each(|part| self.check_part(part))
     }
 
     /// Reads its files, their checksums and every value.
@@ -200,64 +258,6 @@ impl Segment {
         self.row_ids()?;
         self.deleted()?;
         (0..self.batch_count()).try_for_each(|index| self.batch(index).map(|_| ()))
-    }
-
-    /// Checks what the decoder did not: that offsets, keys and texts of these columns are valid.
-    fn validate(&self, batch: &Batch, decoded: &RecordBatch, columns: &[usize]) -> Result<()> {
-        let valid = batch.valid.get_or_init(|| vec![OnceLock::new(); decoded.num_columns()].into());
-        for &column in columns {
-            if valid[column].get().is_some() {
-                continue;
-            }
-            let checked = decoded.column(column).to_data().validate_full();
-            checked.map_err(|error| {
-                self.damaged(format!("column '{}': {error}", self.schema.field(column).name()))
-            })?;
-            let _ = valid[column].set(());
-        }
-        Ok(())
-    }
-
-    fn decoded(&self, index: usize) -> Result<(&Batch, &RecordBatch)> {
-        let opened = self.opened()?;
-        let batch = &opened.batches[index];
-        let decoded = match batch.decoded.get() {
-            Some(decoded) => decoded,
-            None => {
-                let decoded = self.decode(&opened.file, index).map_err(|reason| self.damaged(reason))?;
-                batch.decoded.get_or_init(|| decoded)
-            }
-        };
-        Ok((batch, decoded))
-    }
-
-    fn opened(&self) -> Result<&Opened> {
-        if let Some(opened) = self.opened.get() {
-            return Ok(opened);
-        }
-        let opened = self.open()?;
-        Ok(self.opened.get_or_init(|| opened))
-    }
-
-    fn damaged(&self, reason: impl Into<String>) -> Error {
-        Error::corrupted(&self.path, reason)
-    }
-
-    fn open(&self) -> Result<Opened> {
-        let bytes = MappedFile::open(&self.path, self.entry.file.bytes)?.buffer();
-        let file =
-            SegmentFile::open(bytes, &self.schema, &self.entry).map_err(|reason| self.damaged(reason))?;
-        let batches = self.entry.batches.iter().map(|_| Batch::default()).collect();
-        Ok(Opened { file, batches })
-    }
-
-    fn decode(&self, file: &SegmentFile, index: usize) -> Result<RecordBatch, String> {
-        let rows = self.entry.batches[index];
-        let batch = file.decode(index, &self.schema, u64::from(rows))?;
-        // The table's own schema, which all its batches share.
-        let options = RecordBatchOptions::new().with_row_count(Some(rows as usize));
-        RecordBatch::try_new_with_options(self.schema.clone(), batch.columns().to_vec(), &options)
-            .map_err(|error| error.to_string())
     }
 }
 

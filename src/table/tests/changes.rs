@@ -1,8 +1,7 @@
-//! Deleting, updating and merging, against a plain list of rows.
+//! Deleting, updating and merging rows, compaction and cleaning up.
 
 use arrow::array::{ArrayRef, AsArray, FixedSizeListArray, Float32Array, Int32Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
-use proptest::prelude::*;
 
 use crate::index::{IndexConfig, IvfFlatConfig};
 use crate::progress::Progress;
@@ -22,7 +21,7 @@ fn schema() -> SchemaRef {
 }
 
 /// Row `(id, n)` has the vector `[id, 0, 0, 0]`.
-fn batch(rows: &[(i32, i32)]) -> RecordBatch {
+pub(super) fn batch(rows: &[(i32, i32)]) -> RecordBatch {
     let ids: ArrayRef = Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.0)));
     let ns: ArrayRef = Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.1)));
     let values = rows.iter().flat_map(|&(id, _)| [id as f32, 0.0, 0.0, 0.0]);
@@ -31,7 +30,7 @@ fn batch(rows: &[(i32, i32)]) -> RecordBatch {
     RecordBatch::try_new(schema(), vec![ids, ns, Arc::new(vectors)]).unwrap()
 }
 
-fn table_of(rows: &[(i32, i32)]) -> (tempfile::TempDir, Table) {
+pub(super) fn table_of(rows: &[(i32, i32)]) -> (tempfile::TempDir, Table) {
     let folder = tempfile::tempdir().unwrap();
     let options = TableOptions::default();
     let table = Table::create(folder.path(), "t", &schema(), CreateMode::Create, options).unwrap();
@@ -42,7 +41,7 @@ fn table_of(rows: &[(i32, i32)]) -> (tempfile::TempDir, Table) {
     (folder, table)
 }
 
-fn run(table: &Table, request: Request) -> Vec<(i32, i32)> {
+pub(super) fn run(table: &Table, request: Request) -> Vec<(i32, i32)> {
     let batches = table.plan(&request).unwrap().run(&Progress::none()).unwrap();
     let rows = batches.iter().flat_map(|batch| {
         let ids = batch.column_by_name("id").unwrap().as_primitive::<Int32Type>().values().to_vec();
@@ -53,11 +52,11 @@ fn run(table: &Table, request: Request) -> Vec<(i32, i32)> {
 }
 
 /// All rows, as a scan finds them.
-fn scanned(table: &Table) -> Vec<(i32, i32)> {
+pub(super) fn scanned(table: &Table) -> Vec<(i32, i32)> {
     run(table, Request::default())
 }
 
-fn nearest(table: &Table, id: i32, k: usize, exact: bool) -> Vec<(i32, i32)> {
+pub(super) fn nearest(table: &Table, id: i32, k: usize, exact: bool) -> Vec<(i32, i32)> {
     let nearest = Nearest {
         vectors: vec![vec![f64::from(id), 0.0, 0.0, 0.0]],
         bypass_index: exact,
@@ -67,13 +66,13 @@ fn nearest(table: &Table, id: i32, k: usize, exact: bool) -> Vec<(i32, i32)> {
     run(table, Request { rows: Rows::Nearest(nearest), limit: Some(k), ..Request::default() })
 }
 
-fn create_index(table: &Table) {
+pub(super) fn create_index(table: &Table) {
     let config = IndexConfig::IvfFlat(IvfFlatConfig::default());
     let options = IndexOptions { config, ..IndexOptions::default() };
     table.create_index("vector", &options, &Progress::none()).unwrap();
 }
 
-fn upsert(table: &Table, rows: &[(i32, i32)]) -> Merged {
+pub(super) fn upsert(table: &Table, rows: &[(i32, i32)]) -> Merged {
     let options = MergeOptions {
         on: vec!["id".to_owned()],
         update_matched: Some(None),
@@ -253,82 +252,8 @@ fn writers_that_race_leave_what_one_after_the_other_would() {
     table.current().unwrap().verify().unwrap();
 }
 
-/// One step of a random run.
-#[derive(Debug, Clone)]
-enum Step {
-    Add(Vec<(i32, i32)>),
-    Delete(i32),
-    Update(i32),
-    Upsert(Vec<(i32, i32)>),
-    Index,
-    Overwrite(Vec<(i32, i32)>),
-    Compact,
-    CleanUp,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let rows = || prop::collection::btree_map(0..40, 0..6, 1..12).prop_map(|rows| rows.into_iter().collect());
-    prop_oneof![
-        4 => rows().prop_map(Step::Add),
-        3 => (0..6).prop_map(Step::Delete),
-        3 => (0..6).prop_map(Step::Update),
-        3 => rows().prop_map(Step::Upsert),
-        1 => Just(Step::Index),
-        2 => Just(Step::Compact),
-        1 => Just(Step::CleanUp),
-        1 => rows().prop_map(Step::Overwrite),
-    ]
-}
-
-/// Does the step to the table and to a plain list.
-fn take(step: &Step, table: &Table, model: &mut Vec<(i32, i32)>) {
-    let none = Progress::none();
-    match step {
-        Step::Add(rows) => {
-            table.add(&batch(rows)).unwrap();
-            model.extend(rows);
-        }
-        Step::Delete(n) => {
-            let deleted = table.delete(format!("n = {n}"), &none).unwrap();
-            let before = model.len();
-            model.retain(|row| row.1 != *n);
-            assert_eq!(deleted.rows as usize, before - model.len());
-        }
-        Step::Update(n) => {
-            let values = [("n".to_owned(), NewValue::Sql("id % 6".to_owned()))];
-            table.update(Some(format!("n = {n}").into()), &values, &none).unwrap();
-            let (changed, kept): (Vec<_>, Vec<_>) = model.iter().partition(|row| row.1 == *n);
-            *model = kept;
-            model.extend(changed.iter().map(|row| (row.0, row.0 % 6)));
-        }
-        Step::Upsert(rows) => {
-            upsert(table, rows);
-            let count = |id: i32| model.iter().filter(|row| row.0 == id).count().max(1);
-            let written: Vec<(i32, i32)> =
-                rows.iter().flat_map(|row| std::iter::repeat_n(*row, count(row.0))).collect();
-            model.retain(|row| rows.iter().all(|new| new.0 != row.0));
-            model.extend(written);
-        }
-        Step::Index if model.len() >= 4 => create_index(table),
-        Step::Index => {}
-        Step::Overwrite(rows) => {
-            let mut writer = table.writer(WriteMode::Overwrite).unwrap();
-            writer.write(&batch(rows)).unwrap();
-            writer.commit().unwrap();
-            *model = rows.clone();
-        }
-        Step::Compact => {
-            table.compact(&none).unwrap();
-        }
-        Step::CleanUp => {
-            table.clean_up(&everything_old(), &none).unwrap();
-            assert_eq!(table.list_versions().unwrap().len(), 1);
-        }
-    }
-}
-
 /// Nobody else writes in these tests.
-fn everything_old() -> CleanupOptions {
+pub(super) fn everything_old() -> CleanupOptions {
     CleanupOptions { before_ms: i64::MAX, keep_versions: 1, unnamed_of_any_age: true }
 }
 
@@ -470,7 +395,8 @@ fn verify_names_each_damaged_file() {
     table.add(&batch(&[(3, 0)])).unwrap();
     table.delete("id = 1", &Progress::none()).unwrap();
     let whole = table.verify(&Progress::none()).unwrap();
-    assert_eq!((whole.files, whole.problems.len()), (3, 0));
+    // With the manifests of four versions.
+    assert_eq!((whole.files, whole.problems.len()), (7, 0));
     let files: Vec<_> = table.current().unwrap().manifest().files().cloned().collect();
 
     for file in &files {
@@ -482,38 +408,7 @@ fn verify_names_each_damaged_file() {
 
     let damaged = table.verify(&Progress::none()).unwrap();
     assert_eq!(damaged.problems.len(), 3);
-    for (file, problem) in files.iter().zip(&damaged.problems) {
-        assert!(problem.contains(&file.path), "{problem}");
-    }
-}
-
-fn distance(row: (i32, i32), id: i32) -> i32 {
-    (row.0 - id).pow(2)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_sequence_of_writes_leaves_what_a_list_would(steps in prop::collection::vec(step(), 1..14)) {
-        let (folder, table) = table_of(&[]);
-        let mut model = Vec::new();
-        for step in &steps {
-            take(step, &table, &mut model);
-            prop_assert_eq!(scanned(&table), model.clone());
-        }
-        let reopened = Table::open(folder.path(), "t", TableOptions::default()).unwrap();
-        prop_assert_eq!(scanned(&reopened), model.clone());
-        for id in [0, 13, 39] {
-            let mut expected: Vec<i32> = model.iter().map(|row| distance(*row, id)).collect();
-            expected.sort_unstable();
-            expected.truncate(5);
-            for exact in [true, false] {
-                let found: Vec<i32> =
-                    nearest(&reopened, id, 5, exact).into_iter().map(|row| distance(row, id)).collect();
-                prop_assert_eq!(&found, &expected, "exact: {}", exact);
-            }
-        }
-        reopened.current().unwrap().verify().unwrap();
+    for file in &files {
+        assert!(damaged.problems.iter().any(|problem| problem.contains(&file.path)), "{damaged:?}");
     }
 }

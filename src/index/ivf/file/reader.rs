@@ -9,6 +9,8 @@ use crate::distance::Metric;
 use crate::error::{Error, Result};
 use crate::index::ivf::calibration::{Calibration, CalibrationEntry};
 use crate::index::ivf::coarse::CoarseCentroids;
+use crate::index::ivf::train::Partitioning;
+use crate::kmeans::Centroids;
 use crate::storage::MappedFile;
 
 /// An index file, mapped and checked: header and sections by checksum when it is opened, each extent by its
@@ -61,6 +63,12 @@ impl IndexFile {
     /// Partitions x point dimensions, the mean removed.
     pub(crate) fn centroids(&self) -> &[f32] {
         bytemuck::cast_slice(self.section(self.header.centroids))
+    }
+
+    /// What rows are assigned by.
+    pub(crate) fn partitioning(&self) -> Partitioning {
+        let centroids = Centroids::new(self.centroids().to_vec(), self.header.point_dim());
+        Partitioning { mean: self.mean().to_vec(), centroids }
     }
 
     /// The centroids as bytes.
