@@ -70,7 +70,7 @@ impl<'a> Ranking<'a> {
     /// The partition at a place in the order, 0 being the most promising.
     pub(crate) fn get(&mut self, place: usize, ahead: usize) -> Option<Ranked> {
         if place >= self.sorted && place < self.ranked.len() {
-            self.sort(place + ahead.max(1));
+            self.sort(place.saturating_add(ahead.max(1)));
         }
         self.ranked.get(place).copied()
     }

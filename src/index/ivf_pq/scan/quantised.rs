@@ -26,8 +26,8 @@ impl Quantised {
     /// If any value is infinite or NaN, the bias is NaN.
     pub(super) fn new(values: &[f32], entries: usize) -> Self {
         let ranges: Vec<(f32, f32)> = values.chunks_exact(entries).map(range).collect();
+        let finite = ranges.iter().all(|(min, max)| (max - min).is_finite());
         let widest = ranges.iter().fold(0.0, |widest: f32, (min, max)| widest.max(max - min));
-        let finite = widest.is_finite() && values.iter().all(|value| value.is_finite());
         let bias = if finite { ranges.iter().map(|(min, _)| min).sum() } else { f32::NAN };
         let step = widest / f32::from(u8::MAX);
         // Where all values of each sub-vector are equal, all bytes are zero.
@@ -51,20 +51,23 @@ impl Quantised {
     }
 }
 
-/// The smallest and the largest value; NaN is neither.
+/// The smallest and the largest value; NaN for both if any value is.
 fn range(values: &[f32]) -> (f32, f32) {
-    // Eight lanes side by side, which the compiler keeps in vectors.
-    let (mut min, mut max) = ([f32::INFINITY; 8], [f32::NEG_INFINITY; 8]);
+    // Eight lanes side by side, which the compiler keeps in vectors. Comparisons pass over NaN, which a sum keeps.
+    let (mut min, mut max, mut sum) = ([f32::INFINITY; 8], [f32::NEG_INFINITY; 8], [0.0; 8]);
     let (chunks, rest) = values.as_chunks::<8>();
     for chunk in chunks {
         for lane in 0..8 {
             min[lane] = if chunk[lane] < min[lane] { chunk[lane] } else { min[lane] };
             max[lane] = if chunk[lane] > max[lane] { chunk[lane] } else { max[lane] };
+            sum[lane] += 0.0 * chunk[lane];
         }
     }
     let min = min.iter().chain(rest).fold(f32::INFINITY, |min, &value| min.min(value));
     let max = max.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &value| max.max(value));
-    (min, max)
+    // Zero, unless something is infinite or NaN.
+    let sum = sum.iter().sum::<f32>() + rest.iter().map(|value| 0.0 * value).sum::<f32>();
+    (min + sum, max + sum)
 }
 
 #[cfg(test)]
@@ -80,6 +83,18 @@ mod tests {
         assert_eq!((quantised.bias, quantised.step), (-95.0, 1.0));
         let expected: Vec<u8> = (0..16).map(|i| i * 17).chain([0; 16]).collect();
         assert_eq!(quantised.bytes(), [expected, vec![0; 32]].concat());
+    }
+
+    #[test]
+    fn what_is_not_finite_spoils_the_bias_wherever_it_stands() {
+        for place in [0, 7, 8, 16, 18] {
+            for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut values = [1.0; 19];
+                values[place] = value;
+
+                assert!(Quantised::new(&values, 19).bias.is_nan(), "{value} at {place}");
+            }
+        }
     }
 
     #[test]
