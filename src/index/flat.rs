@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use roaring::RoaringTreemap;
 
 use super::{Candidate, Range, TopK, VectorChunk, VectorColumn};
-use crate::distance::Query;
+use crate::distance::{Query, prefetch};
 use crate::error::Result;
 use crate::progress::Progress;
 
@@ -17,6 +17,13 @@ const BATCH_ROWS: usize = 256;
 
 /// Bytes of vectors for each task of a search on several threads.
 const TASK_BYTES: usize = 4 << 20;
+
+/// Rows that lie apart are asked for when so many others are still to be compared, because memory takes longer to
+/// answer than one of them takes ...
+const ROWS_AHEAD: usize = 6;
+
+/// ... or as many as have so many bytes.
+const BYTES_AHEAD: usize = 8 << 10;
 
 /// A row set smaller than one row in so many is visited row by row.
 const SPARSE: u64 = 4;
@@ -101,12 +108,39 @@ impl Search<'_> {
         }
         let mut members = set.iter();
         members.advance_to(ids.start);
-        for id in members.take_while(|id| ids.contains(id)) {
-            if let Some(row) = chunk.row_ids().place(id) {
-                self.stretch(chunk, row as usize..row as usize + 1, top)?;
+        let members = members.take_while(|id| ids.contains(id));
+        let mut places = members.filter_map(|id| Some(chunk.row_ids().place(id)? as usize));
+        let mut some = Vec::with_capacity(BATCH_ROWS);
+        loop {
+            some.clear();
+            some.extend(places.by_ref().take(BATCH_ROWS));
+            if some.is_empty() {
+                return Ok(());
+            }
+            self.progress.check()?;
+            self.scattered(chunk, &some, top);
+        }
+    }
+
+    /// Computes the distances of rows of the set that lie apart, and keeps those that match.
+    fn scattered(&self, chunk: &VectorChunk, rows: &[usize], top: &mut TopK) {
+        let (vectors, dim) = (chunk.vectors(), self.query.dim());
+        let bytes = |row: usize| vectors.slice(row..row + 1, dim).bytes();
+        let start = |row: usize| prefetch::start(bytes(row));
+        let ahead =
+            rows.first().map_or(1, |&row| (BYTES_AHEAD / bytes(row).len().max(1)).clamp(1, ROWS_AHEAD));
+        rows.iter().take(ahead).for_each(|&row| start(row));
+        for (i, &row) in rows.iter().enumerate() {
+            if let Some(&later) = rows.get(i + ahead) {
+                start(later);
+            }
+            let mut distance = [0.0];
+            self.query.distances(vectors.slice(row..row + 1, dim), &mut distance);
+            let [distance] = distance;
+            if distance <= top.threshold() && self.range.contains(distance) && !chunk.is_null(row) {
+                top.push(Candidate { distance, row_id: chunk.row_id(row) });
             }
         }
-        Ok(())
     }
 
     /// Computes the distances of neighbouring rows and keeps those that match.

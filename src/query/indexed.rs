@@ -1,20 +1,20 @@
 //! Answering a filter with scalar indexes, and evaluating what they cannot answer on the rows that are left.
 
-use std::ops::Bound;
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, StringArray};
 use roaring::RoaringTreemap;
 
 use crate::error::{Error, Result};
 use crate::filter::{Lookup, Part, Predicate, Search, Test};
-use crate::index::scalar::{KeyType, Keys, ScalarIndex, ScalarKind, column_path};
+use crate::index::scalar::ScalarKind;
 use crate::progress::Progress;
+use crate::query::ask::{Candidate, candidates};
 use crate::query::matching::matching_among;
-use crate::query::snapshot::{OpenIndex, Snapshot};
+use crate::query::snapshot::Snapshot;
 
 /// Evaluating a condition on a single row costs about as much as so many rows of an index.
 const ROWS_PER_EVALUATION: u64 = 16;
+
+/// So many values are looked up in no time; each further one takes as long as an evaluation.
+const FREE_LOOK_UPS: u64 = 8;
 
 /// If an index would give more than one in so many rows, evaluating them all in order is not slower.
 const SHARE_MAX: u64 = 2;
@@ -53,15 +53,6 @@ struct Estimate {
     rows: u64,
     /// How many row ids are read for that, or what takes as long.
     cost: u64,
-}
-
-/// An index that could be asked, and the column it is on.
-#[derive(Debug)]
-struct Candidate {
-    index: Arc<OpenIndex>,
-    path: Vec<String>,
-    kind: ScalarKind,
-    key_type: KeyType,
 }
 
 impl<'a> IndexedFilter<'a> {
@@ -179,9 +170,19 @@ impl<'a> IndexedFilter<'a> {
         Ok(match search {
             Search::Lookup(lookup) => {
                 let index = self.index_for(lookup)?;
+                let values = match &lookup.test {
+                    Test::OneOf(values) | Test::HasAny(values) | Test::HasAll(values) => values.len() as u64,
+                    _ => 0,
+                };
+                let look_ups = values.saturating_sub(FREE_LOOK_UPS) * ROWS_PER_EVALUATION;
+                if look_ups > all {
+                    // Even to count would take longer than to evaluate.
+                    return Ok(Estimate { rows: all, cost: look_ups });
+                }
                 let rows = index.count(lookup)?;
                 let is_set = index.kind != ScalarKind::BTree || matches!(lookup.test, Test::IsNull);
-                Estimate { rows: rows.min(all), cost: rows / if is_set { SET_SPEED } else { 1 } }
+                let read = rows / if is_set { SET_SPEED } else { 1 };
+                Estimate { rows: rows.min(all), cost: look_ups + read }
             }
             Search::All(searches) => {
                 let each = each(searches)?;
@@ -241,96 +242,4 @@ impl Rows {
             Self::AllBut(rows) => Self::These(rows),
         }
     }
-}
-
-/// The snapshot's scalar indexes, the newest first.
-fn candidates(snapshot: &Snapshot) -> Result<Vec<Candidate>> {
-    let schema = snapshot.version().schema();
-    let mut found = Vec::new();
-    for index in snapshot.indexes().iter().rev() {
-        let Some(kind) = ScalarKind::parse(&index.entry().kind) else { continue };
-        let (path, field) = column_path(schema, &index.entry().column)?;
-        if let Some(key_type) = kind.key_type(field.data_type()) {
-            found.push(Candidate { index: index.clone(), path, kind, key_type });
-        }
-    }
-    Ok(found)
-}
-
-impl Candidate {
-    /// Whether this index can answer a question.
-    fn answers(&self, lookup: &Lookup) -> bool {
-        let fits = |values: &ArrayRef| KeyType::of(values.data_type()) == Some(self.key_type);
-        let bound_fits = |bound: &Bound<ArrayRef>| match bound {
-            Bound::Included(value) | Bound::Excluded(value) => fits(value),
-            Bound::Unbounded => true,
-        };
-        let of_lists = self.kind == ScalarKind::LabelList;
-        lookup.column == self.path
-            && match &lookup.test {
-                Test::IsNull => true,
-                Test::Between(low, high) => !of_lists && bound_fits(low) && bound_fits(high),
-                Test::OneOf(values) => !of_lists && fits(values),
-                Test::StartsWith(_) => !of_lists && self.key_type == KeyType::Text,
-                Test::HasAny(values) | Test::HasAll(values) => of_lists && fits(values),
-            }
-    }
-
-    fn rows(&self, lookup: &Lookup) -> Result<RoaringTreemap> {
-        let index = self.index.open_scalar()?;
-        match &lookup.test {
-            Test::IsNull => index.nulls().cloned(),
-            Test::OneOf(values) | Test::HasAny(values) => index.rows_of(&Keys::new(values)?),
-            Test::HasAll(values) => index.rows_of_all(&Keys::new(values)?),
-            Test::Between(..) | Test::StartsWith(_) => {
-                with_range(&lookup.test, |low, high| index.rows_between((low, high)))
-            }
-        }
-    }
-
-    fn count(&self, lookup: &Lookup) -> Result<u64> {
-        let index: Arc<ScalarIndex> = self.index.open_scalar()?;
-        match &lookup.test {
-            Test::IsNull => Ok(index.nulls()?.len()),
-            Test::OneOf(values) | Test::HasAny(values) => index.count_of(&Keys::new(values)?),
-            // At most as many as have the first of them.
-            Test::HasAll(values) => index.count_of(&Keys::new(&values.slice(0, 1))?),
-            Test::Between(..) | Test::StartsWith(_) => {
-                with_range(&lookup.test, |low, high| index.count_between((low, high)))
-            }
-        }
-    }
-}
-
-/// Hands the keys between which a test looks to `receive`.
-fn with_range<T>(test: &Test, receive: impl FnOnce(Bound<&[u8]>, Bound<&[u8]>) -> Result<T>) -> Result<T> {
-    let key = |value: &ArrayRef| Ok::<_, Error>(Keys::new(value)?.with(0, <[u8]>::to_vec));
-    let bound = |bound: &Bound<ArrayRef>| {
-        Ok::<_, Error>(match bound {
-            Bound::Included(value) => Bound::Included(key(value)?),
-            Bound::Excluded(value) => Bound::Excluded(key(value)?),
-            Bound::Unbounded => Bound::Unbounded,
-        })
-    };
-    let (low, high) = match test {
-        Test::Between(low, high) => (bound(low)?, bound(high)?),
-        Test::StartsWith(start) => {
-            let value: ArrayRef = Arc::new(StringArray::from(vec![start.as_str()]));
-            let low = key(&value)?;
-            (Bound::Included(low.clone()), after_all_with(low))
-        }
-        _ => return Err(Error::internal("a test without a range")),
-    };
-    receive(low.as_ref().map(Vec::as_slice), high.as_ref().map(Vec::as_slice))
-}
-
-/// The bound after all keys that begin with `start`.
-fn after_all_with(mut start: Vec<u8>) -> Bound<Vec<u8>> {
-    while let Some(last) = start.pop() {
-        if let Some(next) = last.checked_add(1) {
-            start.push(next);
-            return Bound::Excluded(start);
-        }
-    }
-    Bound::Unbounded
 }

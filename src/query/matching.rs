@@ -23,20 +23,40 @@ pub(crate) fn matching_rows(
         .par_iter()
         .map(|batch| -> Result<RoaringTreemap> {
             let mask = matching_mask(version, batch, predicate, progress)?;
-            let ids = version.row_ids(batch)?;
-            let mut rows = RoaringTreemap::new();
-            for (start, end) in mask.set_slices() {
-                for range in ids.ranges(start as u64..end as u64) {
-                    rows.insert_range(range);
-                }
-            }
-            Ok(rows)
+            set_of(&mask, &version.row_ids(batch)?)
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(sets.into_iter().fold(RoaringTreemap::new(), |mut all, rows| {
         all |= rows;
         all
     }))
+}
+
+/// The ids at the places that are set.
+fn set_of(mask: &BooleanBuffer, ids: &RowIds) -> Result<RoaringTreemap> {
+    /// Below this many rows, one after the other is as fast.
+    const RUN_MIN: u64 = 64;
+    let mut rows = RoaringTreemap::new();
+    let mut place = 0;
+    for run in ids.ranges(0..ids.len()) {
+        let count = (run.end - run.start) as usize;
+        let part = mask.slice(place, count);
+        place += count;
+        // A bitmap of bits takes them as they are, from a byte's first bit on.
+        let (high, lead) = (run.start >> 32, run.start % 8);
+        if run.end - run.start < RUN_MIN || (run.end - 1) >> 32 != high {
+            let ids = part.set_indices().map(|at| run.start + at as u64);
+            rows.append(ids).map_err(Error::internal)?;
+            continue;
+        }
+        let mut bits = BooleanBufferBuilder::new(count + lead as usize);
+        bits.append_n(lead as usize, false);
+        bits.append_buffer(&part);
+        let bits = bits.finish();
+        let bitmap = RoaringBitmap::from_lsb0_bytes((run.start - lead) as u32, bits.values());
+        rows |= RoaringTreemap::from_bitmaps([(high as u32, bitmap)]);
+    }
+    Ok(rows)
 }
 
 /// The ids of those of some rows that satisfy `predicate`. No other row is looked at.
@@ -143,5 +163,31 @@ pub(crate) fn true_rows(mask: &BooleanArray) -> BooleanBuffer {
     match mask.nulls() {
         Some(nulls) => mask.values() & nulls.inner(),
         None => mask.values().clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_makes_the_same_set_wherever_its_ids_begin() {
+        let mask: BooleanBuffer = (0..300).map(|place| place % 3 == 0 || place > 250).collect();
+        let gaps: RoaringTreemap = (3..100).chain(105..160).chain(1000..1148).collect();
+        for ids in [
+            RowIds::without_gaps(0, 300),
+            RowIds::without_gaps(65_500, 300),
+            RowIds::without_gaps((1 << 32) - 130, 300),
+            RowIds::without_gaps((1 << 33) + 5, 300),
+            RowIds::from_set(&gaps),
+        ] {
+            let expected: RoaringTreemap = mask.set_indices().map(|place| ids.id(place as u64)).collect();
+
+            assert_eq!(set_of(&mask, &ids).unwrap(), expected);
+            let part = ids.slice(7..150);
+            let expected: RoaringTreemap =
+                mask.slice(7, 143).set_indices().map(|place| part.id(place as u64)).collect();
+            assert_eq!(set_of(&mask.slice(7, 143), &part).unwrap(), expected);
+        }
     }
 }

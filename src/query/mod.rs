@@ -5,6 +5,7 @@
 //! returned, and only those.
 
 mod access;
+mod ask;
 mod explain;
 mod gather;
 mod indexed;

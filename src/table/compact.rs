@@ -64,7 +64,8 @@ impl Table {
         Ok(compacted)
     }
 
-    fn compact_group(
+    /// Writes some neighbouring segments of `version` as one.
+    pub(super) fn compact_group(
         &self,
         version: &Version,
         group: Range<usize>,

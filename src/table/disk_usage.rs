@@ -69,8 +69,8 @@ impl Table {
     }
 }
 
-/// The files that versions before `newest` name.
-fn earlier_files(table: &Path, newest: u64) -> Result<HashSet<String>> {
+/// The files that versions before `newest` name, and those that have tags.
+pub(super) fn earlier_files(table: &Path, newest: u64) -> Result<HashSet<String>> {
     let mut files = HashSet::new();
     let mut add = |manifest: Manifest| files.extend(manifest.files().map(|file| file.path.clone()));
     for version in Manifest::versions(table)?.into_iter().filter(|version| *version < newest) {

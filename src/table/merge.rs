@@ -90,6 +90,8 @@ impl Table {
             }
             apply(merge, effect, base.version(), &mut rewritten, new_files).map(Some)
         })?;
+        // The changes are there, whatever becomes of this.
+        let _ = self.join_small();
         Ok(Merged { version: committed.version, attempts: committed.attempts, ..merged })
     }
 }

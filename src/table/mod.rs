@@ -14,6 +14,7 @@ mod conform;
 mod delete;
 mod disk_usage;
 mod extend_indexes;
+mod join;
 mod keys;
 mod matching;
 mod measure_recall;

@@ -119,7 +119,8 @@ fn concurrent_appends_lose_nothing() {
     let mut found = ids(&table.current().unwrap());
     found.sort_unstable();
     assert_eq!(found, (0..40).collect::<Vec<_>>());
-    assert_eq!(table.version().unwrap(), 41);
+    // One for each row, and some that joined files.
+    assert!(table.version().unwrap() >= 41);
     assert_eq!(table.current().unwrap().manifest().next_row_id, 40);
 }
 

@@ -81,6 +81,8 @@ impl Table {
             })?;
             Ok(Some(next))
         })?;
+        // The changes are there, whatever becomes of this.
+        let _ = self.join_small();
         Ok(Updated { rows, version: committed.version })
     }
 }

@@ -164,6 +164,8 @@ impl Writer {
             let next = if mode == WriteMode::Append { base.clone() } else { emptied(base) };
             Ok(with_segments(next, &segments))
         })?;
+        // The rows are there, whatever becomes of this.
+        let _ = table.join_small();
         Ok((table, version))
     }
 }

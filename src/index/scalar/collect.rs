@@ -68,19 +68,19 @@ impl Collector {
                 list.dedup();
                 RoaringTreemap::from_sorted_iter(list).unwrap_or_default()
             }
-            Ids::Bits(bits) => from_bits(&bits),
+            Ids::Bits(bits) => from_bits(bits),
         };
         if self.sets.is_empty() { found } else { found | self.sets }
     }
 }
 
 /// The set whose bits these are.
-fn from_bits(bits: &[u64]) -> RoaringTreemap {
+fn from_bits(mut bits: Vec<u64>) -> RoaringTreemap {
     const WORDS: usize = 1 << (32 - 6);
-    let parts = (0u32..).zip(bits.chunks(WORDS)).map(|(high, words)| {
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        (high, RoaringBitmap::from_lsb0_bytes(0, &bytes))
-    });
+    bits.iter_mut().for_each(|word| *word = word.to_le());
+    let parts = (0u32..).zip(bits.chunks(WORDS));
+    let parts =
+        parts.map(|(high, words)| (high, RoaringBitmap::from_lsb0_bytes(0, bytemuck::cast_slice(words))));
     RoaringTreemap::from_bitmaps(parts.filter(|(_, bitmap)| !bitmap.is_empty()))
 }
 

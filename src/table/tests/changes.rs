@@ -298,6 +298,21 @@ fn compaction_joins_small_segments_and_keeps_rows_ids_and_indexes() {
 }
 
 #[test]
+fn a_table_that_is_written_to_in_small_steps_has_few_files() {
+    let (_folder, table) = table_of(&[]);
+    for id in 0..400 {
+        table.add(&batch(&[(id, 0)])).unwrap();
+        assert!(table.current().unwrap().segments().len() < 40);
+    }
+    upsert(&table, &[(7, 1)]);
+
+    let mut expected: Vec<_> = (0..400).filter(|id| *id != 7).map(|id| (id, 0)).collect();
+    expected.push((7, 1));
+    assert_eq!(scanned(&table), expected);
+    table.current().unwrap().verify().unwrap();
+}
+
+#[test]
 fn rows_that_go_while_they_are_copied_are_gone_in_the_copy() {
     let (_folder, table) = table_of(&[(1, 1), (2, 2), (3, 3)]);
     table.add(&batch(&[(4, 4), (5, 5)])).unwrap();

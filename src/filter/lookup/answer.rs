@@ -1,145 +1,20 @@
-//! What an index could answer of a filter: which of its conditions ask a column for values, and how those
-//! answers are put together.
-//!
-//! Answers are sets of rows for which a condition is *true*. Negations are pushed down to the conditions
-//! (De Morgan's laws hold in SQL's logic of three values), where rows without a value are left out on either side.
+//! From a bound condition to the questions whose answers are the rows it is true for.
 
-use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::datatypes::DataType;
-use arrow::util::display::array_value_to_string;
 
-use super::bind::coerce::text;
-use super::node::{Comparison, Kind, Node};
-use super::types::{element, plain};
-use super::{Expression, Predicate};
-
-/// A question about the values of one column. Rows without a value are never the answer but to
-/// [`Test::IsNull`].
-#[derive(Debug, Clone)]
-pub enum Test {
-    /// The value lies between two others, arrays of one row each.
-    Between(Bound<ArrayRef>, Bound<ArrayRef>),
-    /// The value is one of some.
-    OneOf(ArrayRef),
-    /// There is no value.
-    IsNull,
-    /// The text begins with another.
-    StartsWith(String),
-    /// The list has at least one of some elements.
-    HasAny(ArrayRef),
-    /// The list has all of some elements, of which there is at least one and none is null.
-    HasAll(ArrayRef),
-}
-
-/// A question about a column.
-#[derive(Debug, Clone)]
-pub struct Lookup {
-    /// The column's name; for a field of structs, the names that lead there.
-    pub column: Vec<String>,
-    /// What is asked.
-    pub test: Test,
-}
-
-/// Questions whose answers, put together, are a set of rows.
-#[derive(Debug, Clone)]
-pub enum Search {
-    /// The rows of one question.
-    Lookup(Lookup),
-    /// The rows that all of these have; all rows if there is none of these.
-    All(Vec<Search>),
-    /// The rows that one of these has.
-    Any(Vec<Search>),
-    /// All other rows.
-    Not(Box<Search>),
-}
-
-/// One of the conditions that a row must meet, all of them.
-#[derive(Debug, Clone)]
-pub struct Part {
-    /// The condition.
-    pub predicate: Predicate,
-    /// What finds its rows, if there is such a thing.
-    pub search: Option<Search>,
-    /// Whether the search finds no other rows. If not, the condition is still to be evaluated on them.
-    pub exact: bool,
-}
-
-impl Predicate {
-    /// The conditions that a row must meet to satisfy this. `answers` says which questions can be answered.
-    pub fn parts(&self, answers: &dyn Fn(&Lookup) -> bool) -> Vec<Part> {
-        let mut nodes = Vec::new();
-        flatten(&self.0.node, &mut nodes);
-        let mut parts: Vec<Part> = Vec::new();
-        for node in nodes {
-            let answer = answer(node, false, answers);
-            let predicate = self.with_node(node.clone());
-            let Some(Answer { search, exact }) = answer else {
-                parts.push(Part { predicate, search: None, exact: false });
-                continue;
-            };
-            // `x > 1 AND x < 3` asks for one range, not for two that are half of the table each.
-            let joined = parts.iter_mut().find_map(|part| {
-                let range = intersection(part.search.as_ref()?, &search)?;
-                Some((part, range))
-            });
-            match joined {
-                Some((part, range)) => {
-                    part.search = Some(range);
-                    part.predicate = self.all_of(vec![part.predicate.clone(), predicate]);
-                }
-                None => parts.push(Part { predicate, search: Some(search), exact }),
-            }
-        }
-        parts
-    }
-
-    /// The conjunction of some of this predicate's own conditions.
-    pub fn all_of(&self, mut predicates: Vec<Predicate>) -> Predicate {
-        if predicates.len() == 1
-            && let Some(predicate) = predicates.pop()
-        {
-            return predicate;
-        }
-        let nullable = predicates.iter().any(|predicate| predicate.0.node.nullable);
-        let nodes = predicates.into_iter().map(|predicate| predicate.0.node).collect();
-        self.with_node(Node::boolean(Kind::And(nodes), nullable))
-    }
-
-    fn with_node(&self, node: Node) -> Predicate {
-        Predicate(Expression { volatile: self.is_volatile(), ..Expression::new(self.sql(), node) })
-    }
-}
-
-/// The conditions of nested ANDs.
-fn flatten<'a>(node: &'a Node, conditions: &mut Vec<&'a Node>) {
-    match &node.kind {
-        Kind::And(nodes) => nodes.iter().for_each(|node| flatten(node, conditions)),
-        _ => conditions.push(node),
-    }
-}
-
-/// One range for two of the same column that are open on opposite sides.
-fn intersection(left: &Search, right: &Search) -> Option<Search> {
-    let (Search::Lookup(left), Search::Lookup(right)) = (left, right) else { return None };
-    let (Test::Between(low, high), Test::Between(other_low, other_high)) = (&left.test, &right.test) else {
-        return None;
-    };
-    let pick = |one: &Bound<ArrayRef>, other: &Bound<ArrayRef>| match (one, other) {
-        (bound, Bound::Unbounded) | (Bound::Unbounded, bound) => Some(bound.clone()),
-        _ => None,
-    };
-    let test = Test::Between(pick(low, other_low)?, pick(high, other_high)?);
-    (left.column == right.column).then(|| Search::Lookup(Lookup { column: left.column.clone(), test }))
-}
+use super::super::bind::coerce::text;
+use super::super::node::{Comparison, Kind, Node};
+use super::super::types::{element, plain};
+use super::{Lookup, Search, Test};
 
 /// The rows for which a condition is true, or, if it is not exact, some more.
-struct Answer {
-    search: Search,
-    exact: bool,
+pub(super) struct Answer {
+    pub search: Search,
+    pub exact: bool,
 }
 
 impl Answer {
@@ -149,7 +24,7 @@ impl Answer {
 }
 
 /// The rows for which `node` is true, or false if `negated`.
-fn answer(node: &Node, negated: bool, answers: &dyn Fn(&Lookup) -> bool) -> Option<Answer> {
+pub(super) fn answer(node: &Node, negated: bool, answers: &dyn Fn(&Lookup) -> bool) -> Option<Answer> {
     let ask = |node: &Node, test: Test| {
         let lookup = Lookup { column: column(node)?, test };
         answers(&lookup).then_some(Search::Lookup(lookup))
@@ -349,75 +224,16 @@ fn literal_prefix(pattern: &str) -> (String, &str) {
     (prefix, "")
 }
 
-impl fmt::Display for Search {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let several = |f: &mut fmt::Formatter<'_>, searches: &[Search], word: &str| {
-            for (i, search) in searches.iter().enumerate() {
-                if i > 0 {
-                    write!(f, " {word} ")?;
-                }
-                match search {
-                    Self::All(_) | Self::Any(_) => write!(f, "({search})")?,
-                    _ => write!(f, "{search}")?,
-                }
-            }
-            Ok(())
-        };
-        match self {
-            Self::Lookup(lookup) => write!(f, "{lookup}"),
-            Self::All(searches) if searches.is_empty() => f.write_str("true"),
-            Self::Any(searches) if searches.is_empty() => f.write_str("false"),
-            Self::All(searches) => several(f, searches, "AND"),
-            Self::Any(searches) => several(f, searches, "OR"),
-            Self::Not(search) => write!(f, "NOT ({search})"),
-        }
-    }
-}
-
-impl fmt::Display for Lookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let column = self.column.join(".");
-        match &self.test {
-            Test::Between(low, high) => {
-                match low {
-                    Bound::Included(low) => write!(f, "{} <= ", Values(low))?,
-                    Bound::Excluded(low) => write!(f, "{} < ", Values(low))?,
-                    Bound::Unbounded => {}
-                }
-                f.write_str(&column)?;
-                match high {
-                    Bound::Included(high) => write!(f, " <= {}", Values(high)),
-                    Bound::Excluded(high) => write!(f, " < {}", Values(high)),
-                    Bound::Unbounded => Ok(()),
-                }
-            }
-            Test::OneOf(values) if values.len() == 1 => write!(f, "{column} = {}", Values(values)),
-            Test::OneOf(values) => write!(f, "{column} IN ({})", Values(values)),
-            Test::IsNull => write!(f, "{column} IS NULL"),
-            Test::StartsWith(start) => write!(f, "{column} starts with '{start}'"),
-            Test::HasAny(values) => write!(f, "{column} has any of ({})", Values(values)),
-            Test::HasAll(values) => write!(f, "{column} has all of ({})", Values(values)),
-        }
-    }
-}
-
-/// A few values, and how many more there are.
-struct Values<'a>(&'a ArrayRef);
-
-impl fmt::Display for Values<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 3;
-        for row in 0..self.0.len().min(SHOWN) {
-            let value = array_value_to_string(self.0, row).unwrap_or_default();
-            let comma = if row > 0 { ", " } else { "" };
-            match self.0.data_type() {
-                DataType::Utf8 | DataType::LargeUtf8 => write!(f, "{comma}'{value}'")?,
-                _ => write!(f, "{comma}{value}")?,
-            }
-        }
-        match self.0.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            more => write!(f, ", … and {more} more"),
-        }
-    }
+/// One range for two of the same column that are open on opposite sides.
+pub(super) fn intersection(left: &Search, right: &Search) -> Option<Search> {
+    let (Search::Lookup(left), Search::Lookup(right)) = (left, right) else { return None };
+    let (Test::Between(low, high), Test::Between(other_low, other_high)) = (&left.test, &right.test) else {
+        return None;
+    };
+    let pick = |one: &Bound<ArrayRef>, other: &Bound<ArrayRef>| match (one, other) {
+        (bound, Bound::Unbounded) | (Bound::Unbounded, bound) => Some(bound.clone()),
+        _ => None,
+    };
+    let test = Test::Between(pick(low, other_low)?, pick(high, other_high)?);
+    (left.column == right.column).then(|| Search::Lookup(Lookup { column: left.column.clone(), test }))
 }
