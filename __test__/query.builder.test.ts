@@ -151,6 +151,12 @@ describe('select', () => {
     expect(await requestOf((table) => table.query().select(columns))).toEqual(expected);
   });
 
+  test('takes text that is not well-formed for other text, and backslashes as they are', async () => {
+    const request = await requestOf((table) => table.query().select(['a\ud800', '\\ud800']));
+
+    expect(request).toEqual({ columns: ['a\ufffd', '\\ud800'] });
+  });
+
   test('replaces an earlier selection', async () => {
     const request = await requestOf((table) => table.query().select({ n: 'a' }).select('b'));
 

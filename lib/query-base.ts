@@ -153,12 +153,12 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
   /** The request as it is run now. @internal */
   protected prepare(options?: QueryExecutionOptions): NativeRequest {
     if (options === undefined || options === null) {
-      return { settings: JSON.stringify(this.settings) };
+      return { settings: json(this.settings) };
     }
     checkOptions<QueryExecutionOptions>('the query', options, ['maxBatchLength', 'timeoutMs']);
     optionalWholeNumber('maxBatchLength', options.maxBatchLength);
     const timeoutMs = optionalWholeNumber('timeoutMs', options.timeoutMs);
-    return { settings: JSON.stringify({ ...this.settings, timeoutMs }) };
+    return { settings: json({ ...this.settings, timeoutMs }) };
   }
 
   /** @internal */
@@ -167,6 +167,15 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
     this.settings.columns = names;
     this.settings.expressions = expressions;
   }
+}
+
+/** JSON whose strings are well-formed: half a surrogate pair, which is no text, becomes U+FFFD. */
+function json(settings: QuerySettings): string {
+  const text = JSON.stringify(settings);
+  if (!text.includes('\\ud')) return text;
+  return JSON.stringify(settings, (_, value) =>
+    typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\ufffd') : value,
+  );
 }
 
 function readSelection(columns: Selection): {

@@ -9,10 +9,11 @@ use std::sync::OnceLock;
 
 use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue};
 use napi::{Env, JsValue};
-use rayon::{ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::ThreadPoolBuilder;
 
 use crate::error::{Error, Result};
 use crate::index::build_threads;
+use crate::node::plain::PlainThreads;
 use crate::node::standby::Standby;
 
 /// Which threads do a job.
@@ -67,30 +68,56 @@ pub(crate) fn js_error(env: &Env, error: &Error) -> napi::Error {
     with_code().unwrap_or_else(|failed| failed)
 }
 
-type Started = Result<Standby, ThreadPoolBuildError>;
-
-fn threads(pool: Pool) -> Result<&'static Standby> {
-    static READS: OnceLock<Started> = OnceLock::new();
-    static WRITES: OnceLock<Started> = OnceLock::new();
-    static BUILDS: OnceLock<Started> = OnceLock::new();
-    let (cell, start): (_, fn() -> Started) = match pool {
-        Pool::Reads => {
-            (&READS, || start("quiver-read", std::thread::available_parallelism().map_or(1, usize::from)))
-        }
-        // More than one, so that a write that waits for the disk holds up no other table.
-        Pool::Writes => (&WRITES, || start("quiver-write", 4)),
-        Pool::Builds => (&BUILDS, || build_threads(0).map(Standby::new)),
-    };
-    let made = cell.get_or_init(|| {
-        silence_panics();
-        start()
-    });
-    made.as_ref().map_err(|reason| Error::internal(format!("cannot start threads: {reason}")))
+/// The threads of a pool.
+enum Threads {
+    Standby(Standby),
+    Plain(PlainThreads),
 }
 
-fn start(name: &'static str, count: usize) -> Started {
-    let threads = ThreadPoolBuilder::new().num_threads(count).thread_name(move |i| format!("{name}-{i}"));
-    threads.build().map(Standby::new)
+impl Threads {
+    fn start(pool: Pool) -> Result<Self> {
+        let failed =
+            |reason: &dyn std::fmt::Display| Error::internal(format!("cannot start threads: {reason}"));
+        match pool {
+            Pool::Reads => {
+                let count = std::thread::available_parallelism().map_or(1, usize::from);
+                let threads = ThreadPoolBuilder::new().num_threads(count);
+                let threads = threads.thread_name(|i| format!("quiver-read-{i}")).build();
+                threads.map(|threads| Self::Standby(Standby::new(threads))).map_err(|reason| failed(&reason))
+            }
+            // More than one, so that a write that waits for the disk holds up no other table.
+            Pool::Writes => {
+                PlainThreads::start("quiver-write", 4).map(Self::Plain).map_err(|reason| failed(&reason))
+            }
+            Pool::Builds => {
+                let threads = build_threads(0).map_err(|reason| failed(&reason))?;
+                Ok(Self::Standby(Standby::new(threads)))
+            }
+        }
+    }
+
+    fn spawn(&'static self, job: impl FnOnce() + Send + 'static) {
+        match self {
+            Self::Standby(threads) => threads.spawn(job),
+            Self::Plain(threads) => threads.spawn(job),
+        }
+    }
+}
+
+fn threads(pool: Pool) -> Result<&'static Threads> {
+    static READS: OnceLock<Result<Threads>> = OnceLock::new();
+    static WRITES: OnceLock<Result<Threads>> = OnceLock::new();
+    static BUILDS: OnceLock<Result<Threads>> = OnceLock::new();
+    let cell = match pool {
+        Pool::Reads => &READS,
+        Pool::Writes => &WRITES,
+        Pool::Builds => &BUILDS,
+    };
+    let started = cell.get_or_init(|| {
+        silence_panics();
+        Threads::start(pool)
+    });
+    started.as_ref().map_err(Error::internal)
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {

@@ -9,6 +9,7 @@ mod connection;
 mod index;
 mod ipc;
 mod job;
+mod plain;
 mod request;
 mod rows;
 mod standby;

@@ -153,8 +153,8 @@ impl Buffer {
                 let binary = array.as_binary::<i32>();
                 self.cut("binary", binary.value_data(), binary.offsets())
             }
-            DataType::Date32 => self.times(array, "date", 86_400_000.0)?,
-            DataType::Date64 => self.times(array, "date", 1.0)?,
+            DataType::Date32 => self.times(array, "date", |days| days as f64 * 86_400_000.0)?,
+            DataType::Date64 => self.times(array, "date", |milliseconds| milliseconds as f64)?,
             DataType::Timestamp(unit, _) => self.times(array, "number", milliseconds(*unit))?,
             DataType::FixedSizeList(_, size) => self.fixed_size_list(array, *size as usize)?,
             DataType::List(_) => {
@@ -212,14 +212,19 @@ impl Buffer {
     }
 
     /// Times as milliseconds since 1970.
-    fn times(&mut self, array: &ArrayRef, kind: &'static str, milliseconds: f64) -> Result<Column> {
+    fn times(
+        &mut self,
+        array: &ArrayRef,
+        kind: &'static str,
+        milliseconds: fn(i64) -> f64,
+    ) -> Result<Column> {
         let ticks = match array.data_type() {
             DataType::Date32 => cast(array, &DataType::Int32).and_then(|days| cast(&days, &DataType::Int64)),
             _ => cast(array, &DataType::Int64),
         };
         let ticks = ticks.map_err(Error::internal)?;
         let ticks = ticks.as_primitive::<Int64Type>().values();
-        let times: Vec<f64> = ticks.iter().map(|&tick| tick as f64 * milliseconds).collect();
+        let times: Vec<f64> = ticks.iter().map(|&tick| milliseconds(tick)).collect();
         Ok(Column { values: Some(self.push("f64", &times)), ..of(kind) })
     }
 
@@ -259,11 +264,33 @@ fn own_items(items: &ArrayRef, offsets: &[i32]) -> (ArrayRef, Vec<i32>) {
     (own, offsets.iter().map(|offset| offset - first).collect())
 }
 
-fn milliseconds(unit: TimeUnit) -> f64 {
+/// What turns ticks of a unit into milliseconds.
+fn milliseconds(unit: TimeUnit) -> fn(i64) -> f64 {
     match unit {
-        TimeUnit::Second => 1e3,
-        TimeUnit::Millisecond => 1.0,
-        TimeUnit::Microsecond => 1e-3,
-        TimeUnit::Nanosecond => 1e-6,
+        TimeUnit::Second => |seconds| seconds as f64 * 1e3,
+        TimeUnit::Millisecond => |milliseconds| milliseconds as f64,
+        TimeUnit::Microsecond => |tick| divided(tick, 1_000),
+        TimeUnit::Nanosecond => |tick| divided(tick, 1_000_000),
+    }
+}
+
+/// A quotient that is whole where it should be: a float does not hold every nanosecond since 1970.
+fn divided(tick: i64, by: i64) -> f64 {
+    tick.div_euclid(by) as f64 + tick.rem_euclid(by) as f64 / by as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_milliseconds_stay_whole_whatever_the_unit() {
+        for milliseconds_since_1970 in [1_700_653_315_873, 1_700_000_000_001, -1, 0] {
+            let units = [(TimeUnit::Nanosecond, 1_000_000), (TimeUnit::Microsecond, 1_000)];
+            for (unit, per) in units {
+                assert_eq!(milliseconds(unit)(milliseconds_since_1970 * per), milliseconds_since_1970 as f64);
+            }
+        }
+        assert_eq!(milliseconds(TimeUnit::Microsecond)(1_500), 1.5);
     }
 }

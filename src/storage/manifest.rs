@@ -112,16 +112,26 @@ impl Manifest {
 
     /// Publishes this manifest, every file of which must be durable already.
     ///
-    /// Returns `false` if the version exists, or if the one before is not there any more: another writer
-    /// won. After `true` all readers see the version; it is durable once the folder `versions` is synced.
+    /// Returns `false` if the version exists, or if the one before is not there any more, or is another
+    /// table's of the same name: another writer won. After `true` all readers see the version; it is durable once the folder `versions` is synced.
     pub fn publish(&self, table: &Path) -> Result<bool> {
         let path = Self::path(table, self.version);
         // With the claim made first, no cleaner removes a version of this number unseen: it was never taken.
         let base_is_there = || match self.version {
             1 => Self::latest_version(table).map(|latest| latest.is_none()),
-            version => Ok(Self::path(table, version - 1).exists()),
+            version => self.follows(table, version - 1),
         };
         files::create_new_if(&path, &self.encode()?, &Self::temporary_prefix(self.version), base_is_there)
+    }
+
+    /// Whether the version `base` is there, and this table's: one that was dropped and created anew counts
+    /// its versions from 1 again.
+    fn follows(&self, table: &Path, base: u64) -> Result<bool> {
+        match Self::read(table, base) {
+            Ok(base) => Ok(base.table_id == self.table_id),
+            Err(_) if !Self::path(table, base).exists() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts this manifest in the place of one of the same number that is damaged.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::error::Result;
@@ -81,7 +81,7 @@ impl Table {
     ) -> Result<Committed> {
         let mut base = self.refresh(Duration::ZERO)?;
         let mut next = change(&base, &mut new_files)?;
-        let _queue = self.handle.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        let _queue = self.queue();
         for attempts in 1.. {
             let Some(changed) = next else {
                 return Ok(Committed { version: base.version().manifest().version, attempts });
@@ -103,6 +103,15 @@ impl Table {
             next = change(&base, &mut new_files)?;
         }
         unreachable!("there is always another attempt")
+    }
+}
+
+impl Table {
+    /// The place at the head of the queue. None on a thread of rayon, which might do another job of the same
+    /// queue while it waits for part of this one: there, writers race as those of other processes do.
+    fn queue(&self) -> Option<MutexGuard<'_, ()>> {
+        let may_wait = rayon::current_thread_index().is_none();
+        may_wait.then(|| self.handle.commits.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -1,10 +1,13 @@
 //! The keys of some rows, hashed, and looked up by the keys of others.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use arrow::util::display::array_value_to_string;
+use half::f16;
 
 use crate::error::{Error, Result};
 use crate::query::column_name;
@@ -42,7 +45,7 @@ impl Keys {
     }
 
     fn insert(&mut self, on: &[String], columns: &[ArrayRef]) -> Result<()> {
-        let encoded = self.converter.convert_columns(columns).map_err(Error::internal)?;
+        let encoded = self.converter.convert_columns(&comparable(columns)).map_err(Error::internal)?;
         for (row, key) in encoded.iter().enumerate() {
             if has_null(columns, row) {
                 continue;
@@ -68,12 +71,39 @@ impl Keys {
 
     /// For each row of `keys`, which are just the key's columns, the row that has the same key.
     pub fn lookup(&self, keys: &RecordBatch) -> Result<Vec<Option<u32>>> {
-        let encoded = self.converter.convert_columns(keys.columns()).map_err(Error::internal)?;
+        let encoded = self.converter.convert_columns(&comparable(keys.columns())).map_err(Error::internal)?;
         let found = encoded.iter().enumerate().map(|(row, key)| {
             if has_null(keys.columns(), row) { None } else { self.rows.get(&key.owned()).copied() }
         });
         Ok(found.collect())
     }
+}
+
+/// Columns whose equal values have equal bits: there are two zeros and many NaN, which filters take for one.
+fn comparable(columns: &[ArrayRef]) -> Vec<ArrayRef> {
+    let column = |column: &ArrayRef| -> ArrayRef {
+        match column.data_type() {
+            DataType::Float16 => one_zero::<Float16Type>(column, f16::ZERO, f16::NAN),
+            DataType::Float32 => one_zero::<Float32Type>(column, 0.0, f32::NAN),
+            DataType::Float64 => one_zero::<Float64Type>(column, 0.0, f64::NAN),
+            _ => column.clone(),
+        }
+    };
+    columns.iter().map(column).collect()
+}
+
+fn one_zero<T: ArrowPrimitiveType>(column: &ArrayRef, zero: T::Native, nan: T::Native) -> ArrayRef
+where
+    T::Native: PartialEq,
+{
+    let floats = column.as_primitive::<T>();
+    Arc::new(floats.unary::<_, T>(|value| match value {
+        value if value == zero => zero,
+        // Only NaN is not equal to itself.
+        #[expect(clippy::eq_op, reason = "see above")]
+        value if value != value => nan,
+        value => value,
+    }))
 }
 
 fn has_null(columns: &[ArrayRef], row: usize) -> bool {
@@ -82,9 +112,7 @@ fn has_null(columns: &[ArrayRef], row: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{Int32Array, StringArray};
+    use arrow::array::{Float64Array, Int32Array, StringArray};
 
     use super::*;
 
@@ -92,6 +120,18 @@ mod tests {
         let ids: ArrayRef = Arc::new(Int32Array::from(ids));
         let names: ArrayRef = Arc::new(StringArray::from(names));
         RecordBatch::try_from_iter([("id", ids), ("name", names)]).unwrap()
+    }
+
+    #[test]
+    fn both_zeros_are_one_key_and_so_is_every_nan() {
+        let batch = |values: Vec<f64>| {
+            RecordBatch::try_from_iter([("k", Arc::new(Float64Array::from(values)) as ArrayRef)]).unwrap()
+        };
+        let keys = Keys::new(&["k".to_owned()], &batch(vec![0.0, f64::NAN, 1.0])).unwrap();
+
+        let found = keys.lookup(&batch(vec![-0.0, -f64::NAN, 2.0])).unwrap();
+
+        assert_eq!(found, [Some(0), Some(1), None]);
     }
 
     #[test]

@@ -35,7 +35,9 @@ fn manifest(version: u64) -> Manifest {
         files: vec![file],
         details: json!({"partitions": 2}),
     };
-    let mut manifest = Manifest { version, indexes: vec![index], ..Manifest::first(Arc::new(schema)) };
+    let table_id = "the table's".to_owned();
+    let mut manifest =
+        Manifest { version, table_id, indexes: vec![index], ..Manifest::first(Arc::new(schema)) };
     manifest.append(&[segment]);
     manifest
 }
@@ -102,6 +104,15 @@ fn a_number_that_was_taken_once_is_not_taken_again() {
     assert!(!manifest(1).publish(table.path()).unwrap(), "there is a newer version");
     assert!(manifest(4).publish(table.path()).unwrap());
     assert_eq!(Manifest::versions(table.path()).unwrap(), [3, 4]);
+}
+
+#[test]
+fn a_version_of_a_table_that_was_dropped_does_not_follow_one_of_its_successor() {
+    let table = table_with_versions(&[1]);
+    let late = Manifest { table_id: "of a table before".to_owned(), ..manifest(2) };
+
+    assert!(!late.publish(table.path()).unwrap());
+    assert_eq!(Manifest::versions(table.path()).unwrap(), [1]);
 }
 
 #[test]
