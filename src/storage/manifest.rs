@@ -202,6 +202,25 @@ impl Manifest {
         Self::read_from(Self::path(table, version), version)
     }
 
+    /// The manifest of a version, or else the copy of it; `None` if neither is there, as after a cleanup.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`], for a file that is there.
+    pub fn read_if_there(table: &Path, version: u64) -> Result<Option<Self>> {
+        match Self::read_from_if_there(Self::path(table, version), version)? {
+            None => Self::read_from_if_there(Self::pinned_path(table, version), version),
+            found => Ok(found),
+        }
+    }
+
+    /// `None` if the file has gone, be it while it was read.
+    fn read_from_if_there(path: PathBuf, version: u64) -> Result<Option<Self>> {
+        match Self::read_from(path.clone(), version) {
+            Err(_) if !path.exists() => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     fn read_from(path: PathBuf, version: u64) -> Result<Self> {
         let bytes = checked_json::read(&path)?;
         let manifest = Self::decode(&path, &bytes)?;
