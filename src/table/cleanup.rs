@@ -142,11 +142,8 @@ fn is_older(path: &Path, age: Duration) -> bool {
 /// The files that some version names which is there to stay. Forgets the copies of those that are not.
 fn live_files(table: &Path) -> Result<HashSet<String>> {
     let mut live = HashSet::new();
-    for version in Manifest::versions(table)? {
-        // Another cleaner may have removed it meanwhile.
-        if let Some(manifest) = Manifest::read_if_there(table, version)? {
-            live.extend(manifest.files().map(|file| file.path.clone()));
-        }
+    for manifest in Manifest::all(table)? {
+        live.extend(manifest.files().map(|file| file.path.clone()));
     }
     let tagged: HashSet<u64> = TagList::read(table)?.tags.into_values().collect();
     for version in Manifest::pinned_versions(table)? {
