@@ -58,7 +58,7 @@ struct Estimate {
 impl<'a> IndexedFilter<'a> {
     /// Splits `predicate` into what the snapshot's indexes answer and the rest; `None` if nothing is gained.
     pub fn new(snapshot: &'a Snapshot, predicate: &'a Predicate) -> Result<Option<Self>> {
-        let indexes = candidates(snapshot)?;
+        let indexes = candidates(snapshot);
         if indexes.is_empty() {
             return Ok(None);
         }

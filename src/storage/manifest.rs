@@ -212,6 +212,41 @@ impl Manifest {
         Self::read_from(Self::path(table, version), version)
     }
 
+    /// The manifest of a version, or else the copy of it; `None` if neither is there, as after a cleanup.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`], for a file that is there.
+    pub fn read_if_there(table: &Path, version: u64) -> Result<Option<Self>> {
+        match Self::read_from_if_there(Self::path(table, version), version)? {
+            None => Self::read_from_if_there(Self::pinned_path(table, version), version),
+            found => Ok(found),
+        }
+    }
+
+    /// The manifests of all versions, ascending, without those that a cleanup removes meanwhile.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`], for a file that is there.
+    pub fn all(table: &Path) -> Result<Vec<Self>> {
+        loop {
+            let versions = Self::versions(table)?;
+            let found = versions.iter().map(|&version| Self::read_if_there(table, version));
+            let found = found.filter_map(Result::transpose).collect::<Result<Vec<Self>>>()?;
+            // Where the newest one went there is a newer one, which may name the same files.
+            if found.last().map(|manifest| manifest.version) == versions.last().copied() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// `None` if the file has gone, be it while it was read.
+    fn read_from_if_there(path: PathBuf, version: u64) -> Result<Option<Self>> {
+        match Self::read_from(path.clone(), version) {
+            Err(_) if !path.exists() => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     fn read_from(path: PathBuf, version: u64) -> Result<Self> {
         let bytes = checked_json::read(&path)?;
         let manifest = Self::decode(&path, &bytes)?;

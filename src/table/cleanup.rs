@@ -14,6 +14,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -96,7 +97,8 @@ fn remove_versions(
         if TagList::read(table)?.tags.values().any(|&tagged| tagged == version) {
             Manifest::pin(table, version)?;
         }
-        let bytes = Manifest::bytes(table, version)?;
+        // Another cleaner may have been faster.
+        let Ok(bytes) = Manifest::bytes(table, version) else { break };
         if fs::remove_file(&path).is_err() {
             break;
         }
@@ -140,19 +142,16 @@ fn is_older(path: &Path, age: Duration) -> bool {
 /// The files that some version names which is there to stay. Forgets the copies of those that are not.
 fn live_files(table: &Path) -> Result<HashSet<String>> {
     let mut live = HashSet::new();
-    for version in Manifest::versions(table)? {
-        // Another cleaner may have removed it meanwhile.
-        if Manifest::path(table, version).exists() {
-            live.extend(Manifest::read(table, version)?.files().map(|file| file.path.clone()));
-        }
+    for manifest in Manifest::all(table)? {
+        live.extend(manifest.files().map(|file| file.path.clone()));
     }
     let tagged: HashSet<u64> = TagList::read(table)?.tags.into_values().collect();
     for version in Manifest::pinned_versions(table)? {
         let path = Manifest::pinned_path(table, version);
         if !tagged.contains(&version) && is_older(&path, UNNAMED_AGE_MIN) {
             let _ = fs::remove_file(&path);
-        } else if path.exists() {
-            live.extend(Manifest::read_pinned(table, version)?.files().map(|file| file.path.clone()));
+        } else if let Some(manifest) = Manifest::read_if_there(table, version)? {
+            live.extend(manifest.files().map(|file| file.path.clone()));
         }
     }
     Ok(live)
@@ -192,10 +191,11 @@ pub(super) fn name_of(table: &Path, path: &Path) -> String {
 /// The files in a folder and in the folders in it; none if there is no such folder.
 pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    if !folder.is_dir() {
-        return Ok(files);
-    }
-    for entry in fs::read_dir(folder).at("list", folder)? {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(files),
+        entries => entries.at("list", folder)?,
+    };
+    for entry in entries {
         let path = entry.at("list", folder)?.path();
         match path.is_dir() {
             true => files.extend(files_below(&path)?),

@@ -71,16 +71,14 @@ impl Table {
 
 /// The files that versions before `newest` name, and those that have tags.
 pub(super) fn earlier_files(table: &Path, newest: u64) -> Result<HashSet<String>> {
+    let mut versions = Manifest::versions(table)?;
+    versions.retain(|version| *version < newest);
+    versions.extend(Manifest::pinned_versions(table)?);
     let mut files = HashSet::new();
-    let mut add = |manifest: Manifest| files.extend(manifest.files().map(|file| file.path.clone()));
-    for version in Manifest::versions(table)?.into_iter().filter(|version| *version < newest) {
-        if Manifest::path(table, version).exists() {
-            add(Manifest::read(table, version)?);
-        }
-    }
-    for version in Manifest::pinned_versions(table)? {
-        if Manifest::pinned_path(table, version).exists() {
-            add(Manifest::read_pinned(table, version)?);
+    for version in versions {
+        // A cleanup may have removed it meanwhile.
+        if let Some(manifest) = Manifest::read_if_there(table, version)? {
+            files.extend(manifest.files().map(|file| file.path.clone()));
         }
     }
     Ok(files)

@@ -32,28 +32,34 @@ impl Table {
         let named = verified.manifests(self.path(), version.manifest())?;
         let total = named.values().map(|file| file.bytes).sum();
         let mut done = 0;
+        let mut failed = Vec::new();
         for file in named.values() {
             progress.step("verify", done, total)?;
-            let found = match file.verify(self.path()) {
-                // What another process cleaned up meanwhile is not missing.
-                Err(_) if !self.is_named(file) => Ok(()),
-                found => found,
-            };
-            verified.look(file.bytes, found);
+            failed.extend(file.verify(self.path()).err().map(|error| (file, error)));
+            verified.look(file.bytes, Ok(()));
             done += file.bytes;
         }
         progress.step("verify", total, total)?;
+        verified.problems.extend(self.still_named(failed));
         if verified.problems.is_empty()
             && let Err(error) = version.verify()
+            && !matches!(Manifest::read_if_there(self.path(), version.manifest().version), Ok(None))
         {
             verified.problems.push(error.to_string());
         }
         Ok(verified)
     }
 
-    /// Whether a version that is there now names a file, as far as can be told.
-    fn is_named(&self, file: &FileEntry) -> bool {
-        earlier_files(self.path(), u64::MAX).map_or(true, |files| files.contains(&file.path))
+    /// What is wrong with files that a version which is there now names, as far as can be told. What another
+    /// process cleaned up meanwhile is not missing.
+    fn still_named(&self, failed: Vec<(&FileEntry, Error)>) -> Vec<String> {
+        if failed.is_empty() {
+            return Vec::new();
+        }
+        let named = earlier_files(self.path(), u64::MAX);
+        let is_named = |file: &FileEntry| named.as_ref().map_or(true, |named| named.contains(&file.path));
+        let kept = failed.into_iter().filter(|(file, _)| is_named(file));
+        kept.map(|(_, error)| error.to_string()).collect()
     }
 }
 
@@ -86,6 +92,11 @@ impl Verified {
         let wanted = tagged.into_values().filter(is_missing);
         for number in pinned.iter().copied().chain(wanted.filter(|number| !pinned.contains(number))) {
             let manifest = Manifest::read_pinned(table, number);
+            if manifest.is_err() && pinned.contains(&number) && !Manifest::pinned_path(table, number).exists()
+            {
+                // A cleanup forgot it, as nobody needed it any more.
+                continue;
+            }
             manifest.iter().for_each(&mut name);
             self.look(Manifest::pinned_bytes(table, number).unwrap_or(0), manifest.map(|_| ()));
         }

@@ -51,8 +51,10 @@ impl Table {
     /// All versions there are, in the order in which they were made.
     pub fn list_versions(&self) -> Result<Vec<VersionInfo>> {
         self.current()?;
-        let versions = self.versions()?.into_iter();
-        versions.map(|number| Ok(info(&self.manifest(number)?))).collect()
+        // What another process cleans up meanwhile is left out.
+        let manifests =
+            self.versions()?.into_iter().map(|number| Manifest::read_if_there(self.path(), number));
+        manifests.filter_map(Result::transpose).map(|manifest| Ok(info(&manifest?))).collect()
     }
 
     /// Makes the handle show an earlier version. Until [`Table::checkout_latest`] or [`Table::restore`] it
@@ -190,14 +192,12 @@ impl Table {
 
     /// The manifest of a version that may not be there.
     fn manifest(&self, version: u64) -> Result<Manifest> {
-        let versions = self.versions()?;
-        if versions.binary_search(&version).is_err() {
-            return Err(self.version_not_found(version, &versions));
+        if self.versions()?.binary_search(&version).is_ok()
+            && let Some(manifest) = Manifest::read_if_there(self.path(), version)?
+        {
+            return Ok(manifest);
         }
-        match Manifest::path(self.path(), version).exists() {
-            true => Manifest::read(self.path(), version),
-            false => Manifest::read_pinned(self.path(), version),
-        }
+        Err(self.version_not_found(version, &self.versions()?))
     }
 
     /// Makes sure that cleaning up leaves the files of a version alone, or says that it is too late.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 
-use super::{Written, is_of, part_schema, plain, position, with_schema};
+use super::{Written, indexed_position, part_schema, plain, position, with_schema};
 use crate::error::{Error, Result};
 use crate::filter::Expression;
 use crate::progress::Progress;
-use crate::storage::{ColumnPlace, Manifest, NewFiles, Version};
+use crate::storage::{ColumnPlace, IndexEntry, Manifest, NewFiles, Version};
 use crate::table::Table;
 use crate::table::conform::conform;
 
@@ -177,12 +177,12 @@ impl Altered {
             entry.columns = Some(places);
             entry.forget(gone);
         }
-        let old = |index: usize| schema.field(index).name();
-        next.indexes.retain(|index| !self.cast.iter().any(|&at| is_of(&index.column, old(at))));
+        let old_name = |index: usize| schema.field(index).name();
+        let column_of = |index: &IndexEntry| indexed_position(schema, index);
+        next.indexes.retain(|index| column_of(index).is_none_or(|at| !self.cast.contains(&at)));
         for index in &mut next.indexes {
-            let renamed = self.fields.iter().enumerate().find(|(at, _)| is_of(&index.column, old(*at)));
-            if let Some((at, field)) = renamed {
-                index.column = format!("{}{}", field.name(), &index.column[old(at).len()..]);
+            if let Some(at) = column_of(index) {
+                index.column = format!("{}{}", self.fields[at].name(), &index.column[old_name(at).len()..]);
             }
         }
         Ok(next)

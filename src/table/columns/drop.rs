@@ -1,6 +1,6 @@
 //! Dropping columns.
 
-use super::{is_of, position, with_schema};
+use super::{indexed_position, position, with_schema};
 use crate::error::{Error, Result};
 use crate::storage::{Manifest, NewFiles};
 use crate::table::Table;
@@ -48,6 +48,6 @@ fn without(manifest: &Manifest, columns: &[String]) -> Result<Manifest> {
         entry.columns = Some(kept.into_iter().map(|(_, place)| place).collect());
         entry.forget(gone.into_iter().filter_map(|(_, place)| place));
     }
-    next.indexes.retain(|index| !dropped.iter().any(|&at| is_of(&index.column, schema.field(at).name())));
+    next.indexes.retain(|index| indexed_position(schema, index).is_none_or(|at| !dropped.contains(&at)));
     Ok(next)
 }

@@ -17,9 +17,10 @@ use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use crate::error::{Error, Result};
+use crate::index::scalar::column_path;
 use crate::progress::Progress;
 use crate::query::column_name;
-use crate::storage::{Manifest, NewFiles, PartEntry, Version, stored_schema, write_part};
+use crate::storage::{IndexEntry, Manifest, NewFiles, PartEntry, Version, stored_schema, write_part};
 
 pub use add::NewColumn;
 pub use alter::{Alteration, NewType};
@@ -123,9 +124,10 @@ fn position(schema: &Schema, name: &str) -> Result<usize> {
     }
 }
 
-/// Whether an index is about the column `name`, or a part of it.
-fn is_of(indexed: &str, name: &str) -> bool {
-    indexed.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+/// The position of the column that an index is on, or on a part of: `a.b` is a column, or else a field of `a`.
+fn indexed_position(schema: &Schema, index: &IndexEntry) -> Option<usize> {
+    let (path, _) = column_path(schema, &index.column).ok()?;
+    schema.index_of(&path[0]).ok()
 }
 
 /// The type in which values of `data_type` are stored: a file has room for one dictionary only, so there is none.

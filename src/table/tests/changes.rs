@@ -405,6 +405,30 @@ fn a_writer_whose_base_was_cleaned_up_starts_again_from_the_newest_version() {
 }
 
 #[test]
+fn versions_are_listed_and_files_verified_while_others_clean_up() {
+    let (folder, table) = table_of(&[(0, 0)]);
+    let other = Table::open(folder.path(), "t", TableOptions::default()).unwrap();
+    let old = CleanupOptions { unnamed_of_any_age: false, ..everything_old() };
+
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for id in 1..40 {
+                other.add(&batch(&[(id, 0)])).unwrap();
+                other.delete(format!("id = {}", id - 1), &Progress::none()).unwrap();
+                other.clean_up(&old, &Progress::none()).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            table.list_versions().unwrap();
+            table.disk_usage().unwrap();
+            table.clean_up(&old, &Progress::none()).unwrap();
+            let verified = table.verify(&Progress::none()).unwrap();
+            assert_eq!(verified.problems, Vec::<String>::new());
+        }
+    });
+}
+
+#[test]
 fn verify_names_each_damaged_file() {
     let (_folder, table) = table_of(&[(1, 0), (2, 0)]);
     table.add(&batch(&[(3, 0)])).unwrap();

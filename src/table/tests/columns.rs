@@ -5,6 +5,8 @@ use arrow::datatypes::{DataType, Field, Float16Type, Float64Type, Int32Type, Sch
 use std::sync::Arc;
 
 use super::changes::{batch, create_index, nearest, run, scanned, table_of};
+use crate::index::IndexConfig;
+use crate::index::scalar::ScalarKind;
 use crate::progress::Progress;
 use crate::query::Request;
 use crate::table::*;
@@ -148,6 +150,36 @@ fn a_renamed_column_keeps_its_rows_and_its_index() {
     };
     assert_eq!(run(&table, request.clone()), [(7, 7)]);
     assert!(table.plan(&request).unwrap().explain(false).contains("vector_idx"));
+}
+
+#[test]
+fn the_index_of_a_column_with_a_dot_in_its_name_is_not_that_of_the_column_before_the_dot() {
+    let schema: SchemaRef = Arc::new(Schema::new(vec![
+        Field::new("a", DataType::Int32, true),
+        Field::new("a.b", DataType::Int32, true),
+    ]));
+    let folder = tempfile::tempdir().unwrap();
+    let create = Table::create(folder.path(), "t", &schema, CreateMode::Create, TableOptions::default());
+    let table = create.unwrap().finish().unwrap();
+    let values = Arc::new(Int32Array::from_iter_values(0..100));
+    table.add(&RecordBatch::try_new(schema, vec![values.clone(), values]).unwrap()).unwrap();
+    let options = IndexOptions { config: IndexConfig::Scalar(ScalarKind::BTree), ..IndexOptions::default() };
+    table.create_index("a.b", &options, &Progress::none()).unwrap();
+    let indexed = || table.list_indices().unwrap()[0].entry.column.clone();
+
+    let rename = |from: &str, to: &str| {
+        let (column, rename) = (from.to_owned(), Some(to.to_owned()));
+        alter(&table, Alteration { column, rename, ..Alteration::default() }).unwrap()
+    };
+    rename("a", "z");
+    assert_eq!(indexed(), "a.b");
+    assert_eq!(table.count_rows(Some(&"`a.b` < 3".into())).unwrap(), 3);
+    rename("z", "a");
+    table.drop_columns(&["a".to_owned()]).unwrap();
+    assert_eq!(indexed(), "a.b");
+    rename("a.b", "c");
+    assert_eq!(indexed(), "c");
+    assert_eq!(table.count_rows(Some(&"c < 3".into())).unwrap(), 3);
 }
 
 #[test]
