@@ -4,6 +4,7 @@
 //! none occupies the four threads that Node uses for files and names. A promise is a deferred that our
 //! thread settles: a few microseconds, where an `async fn` costs fifty (docs/architecture.md).
 
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
@@ -76,24 +77,17 @@ enum Threads {
 
 impl Threads {
     fn start(pool: Pool) -> Result<Self> {
-        let failed =
-            |reason: &dyn std::fmt::Display| Error::internal(format!("cannot start threads: {reason}"));
-        match pool {
+        Ok(match pool {
             Pool::Reads => {
                 let count = std::thread::available_parallelism().map_or(1, usize::from);
                 let threads = ThreadPoolBuilder::new().num_threads(count);
                 let threads = threads.thread_name(|i| format!("quiver-read-{i}")).build();
-                threads.map(|threads| Self::Standby(Standby::new(threads))).map_err(|reason| failed(&reason))
+                Self::Standby(Standby::new(threads.map_err(not_started)?))
             }
             // More than one, so that a write that waits for the disk holds up no other table.
-            Pool::Writes => {
-                PlainThreads::start("quiver-write", 4).map(Self::Plain).map_err(|reason| failed(&reason))
-            }
-            Pool::Builds => {
-                let threads = build_threads(0).map_err(|reason| failed(&reason))?;
-                Ok(Self::Standby(Standby::new(threads)))
-            }
-        }
+            Pool::Writes => Self::Plain(PlainThreads::start("quiver-write", 4).map_err(not_started)?),
+            Pool::Builds => Self::Standby(Standby::new(build_threads(0).map_err(not_started)?)),
+        })
     }
 
     fn spawn(&'static self, job: impl FnOnce() + Send + 'static) {
@@ -102,6 +96,10 @@ impl Threads {
             Self::Plain(threads) => threads.spawn(job),
         }
     }
+}
+
+fn not_started(reason: impl Display) -> Error {
+    Error::internal(format!("cannot start threads: {reason}"))
 }
 
 fn threads(pool: Pool) -> Result<&'static Threads> {

@@ -104,9 +104,7 @@ impl Table {
         }
         unreachable!("there is always another attempt")
     }
-}
 
-impl Table {
     /// The place at the head of the queue. None on a thread of rayon, which might do another job of the same
     /// queue while it waits for part of this one: there, writers race as those of other processes do.
     fn queue(&self) -> Option<MutexGuard<'_, ()>> {
