@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Field, Schema } from 'apache-arrow';
+import { Field, Schema } from './arrow/library.js';
 import { schemaToIpc } from './arrow/make-table.js';
 import {
   type FieldLike,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Schema } from 'apache-arrow';
+import type { Schema } from './arrow/library.js';
 import { fromIpc, schemaToIpc } from './arrow/make-table.js';
 import { type SchemaLike, schemaDifference, toSchema } from './arrow/schema.js';
 import { type Data, openData } from './data.js';

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { Table as ArrowTable, type DataType, type Schema, Type } from 'apache-arrow';
+
 import {
   isRecordBatchLike,
   isTableLike,
@@ -17,6 +17,7 @@ import {
   toTable,
 } from './arrow/foreign.js';
 import { inferSchema } from './arrow/infer.js';
+import { Table as ArrowTable, type DataType, type Schema, Type } from './arrow/library.js';
 import { inferOptions, nothingToInfer, tableOfRows, toIpc } from './arrow/make-table.js';
 import { invalid } from './options.js';
 

@@ -35,7 +35,8 @@ export type QuiverErrorCode =
   | 'GPU_UNAVAILABLE'
   | 'GPU_FAILED'
   | 'INTERNAL'
-  | 'ADDON_NOT_LOADED';
+  | 'ADDON_NOT_LOADED'
+  | 'ARROW_NOT_INSTALLED';
 
 /**
  * Thrown by every method of this package: a stable {@link QuiverError.code}, and a message that says

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Schema } from 'apache-arrow';
+import type { Schema } from './arrow/library.js';
 import { type Data, openData } from './data.js';
 import { QuiverError, rethrow } from './errors.js';
 import { type Where, whereCondition } from './filter.js';

@@ -3,8 +3,13 @@
  *
  * @module
  */
-import type { Table as ArrowTable, RecordBatch, Schema } from 'apache-arrow';
-import { fromIpc } from './arrow/make-table.js';
+import {
+  type ArrowBatch,
+  type ArrowSchema,
+  type ArrowTable,
+  anyTable,
+  peer,
+} from './arrow/peer.js';
 import { QuiverError, rethrow, rethrowSync } from './errors.js';
 import type { NativeRequest, NativeTable, QuerySettings } from './native-types.js';
 import { checkOptions, flag, invalid, optionalWholeNumber, text } from './options.js';
@@ -32,7 +37,7 @@ const MAX_BATCH_LENGTH = 1024;
  *
  * `for await (const batch of query)` streams the result as Arrow record batches.
  */
-export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
+export abstract class QueryBase<Row> implements AsyncIterable<ArrowBatch> {
   /** @internal */
   protected readonly table: NativeTable;
 
@@ -59,10 +64,12 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
   /**
    * Runs the query and returns an Arrow table.
    *
-   * @throws {QuiverError} `TIMEOUT` if it took longer than `timeoutMs`.
+   * @throws {QuiverError} `TIMEOUT` if it took longer than `timeoutMs`; `ARROW_NOT_INSTALLED` without the
+   * package apache-arrow.
    */
   async toArrow(options?: QueryExecutionOptions): Promise<ArrowTable> {
-    return fromIpc(await this.run(options, (request) => this.table.queryArrow(request)));
+    const { tableFromIPC } = peer('toArrow');
+    return tableFromIPC(await this.run(options, (request) => this.table.queryArrow(request)));
   }
 
   /**
@@ -77,23 +84,24 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
 
   /** As {@link toArrow}, but without a promise: see {@link toArraySync}. */
   toArrowSync(options?: QueryExecutionOptions): ArrowTable {
-    return fromIpc(this.runSync(options, (request) => this.table.queryArrowSync(request)));
+    const { tableFromIPC } = peer('toArrowSync');
+    return tableFromIPC(this.runSync(options, (request) => this.table.queryArrowSync(request)));
   }
 
   /** Runs the query and streams record batches of at most 1024 rows. */
-  [Symbol.asyncIterator](): AsyncGenerator<RecordBatch, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<ArrowBatch, void, undefined> {
     return this.execute();
   }
 
   /** Runs the query and streams record batches. */
-  async *execute(options?: QueryExecutionOptions): AsyncGenerator<RecordBatch, void, undefined> {
+  async *execute(options?: QueryExecutionOptions): AsyncGenerator<ArrowBatch, void, undefined> {
     const rowsMax = options?.maxBatchLength ?? MAX_BATCH_LENGTH;
     const stream = await this.run(options, (request) => this.table.queryStream(request, rowsMax));
     try {
       for (;;) {
         const ipc = await rethrow(stream.next());
         if (ipc === null) return;
-        yield* fromIpc(ipc).batches;
+        yield* anyTable(ipc).batches;
       }
     } finally {
       stream.close();
@@ -116,8 +124,9 @@ export abstract class QueryBase<Row> implements AsyncIterable<RecordBatch> {
   }
 
   /** The schema of the result. */
-  async outputSchema(): Promise<Schema> {
-    return fromIpc(await this.run(undefined, (request) => this.table.outputSchema(request))).schema;
+  async outputSchema(): Promise<ArrowSchema> {
+    return anyTable(await this.run(undefined, (request) => this.table.outputSchema(request)))
+      .schema;
   }
 
   /** Waits for what was promised, and hands the request to the engine. @internal */

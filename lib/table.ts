@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Table as ArrowTable, Schema } from 'apache-arrow';
+import type { Schema } from './arrow/library.js';
 import { fromIpc } from './arrow/make-table.js';
+import { type ArrowSchema, type ArrowTable, anyTable } from './arrow/peer.js';
 import type { FieldLike, SchemaLike } from './arrow/schema.js';
 import {
   type AddColumnsSql,
@@ -122,8 +123,13 @@ export class Table<Row = Record<string, any>> {
     return this.#native.display();
   }
 
-  /** The columns and their types. */
-  async schema(): Promise<Schema> {
+  /** The columns and their types, as a schema of apache-arrow. */
+  async schema(): Promise<ArrowSchema> {
+    return anyTable(await rethrow(this.#native.schema())).schema;
+  }
+
+  /** The schema that data is converted to. */
+  async #schema(): Promise<Schema> {
     return fromIpc(await rethrow(this.#native.schema())).schema;
   }
 
@@ -177,7 +183,7 @@ export class Table<Row = Record<string, any>> {
     checkOptions<AddDataOptions>('add', options, ['mode', 'progress']);
     const mode = oneOf('mode', options?.mode, ['append', 'overwrite']) ?? 'append';
     const progress = callback('progress', options?.progress);
-    const source = await openData(data, await this.schema());
+    const source = await openData(data, await this.#schema());
     const open = () => rethrow(this.#native.writer(mode));
     const version = await writeAll(open, source, progress, mode === 'append');
     return { version: version ?? (await this.version()) };
@@ -221,7 +227,7 @@ export class Table<Row = Record<string, any>> {
     update: UpdateOptions<Row> | UpdateExpressions,
     options?: Where<Row>,
   ): Promise<UpdateResult> {
-    const change = await toNativeUpdate(update, options, () => this.schema());
+    const change = await toNativeUpdate(update, options, () => this.#schema());
     return rethrow(this.#native.update(change));
   }
 
@@ -244,7 +250,7 @@ export class Table<Row = Record<string, any>> {
     const columns = typeof on === 'string' ? [on] : list('on', on);
     if (columns.length === 0) throw invalid('on', on, 'the name of a column, or several');
     for (const column of columns) text('a column of on', column);
-    return new MergeInsertBuilder(this.#native, () => this.schema(), columns);
+    return new MergeInsertBuilder(this.#native, () => this.#schema(), columns);
   }
 
   /**
@@ -358,7 +364,11 @@ export class Table<Row = Record<string, any>> {
     return rethrow(this.#native.diskUsage());
   }
 
-  /** All rows as an Arrow table, in memory. */
+  /**
+   * All rows as an Arrow table, in memory.
+   *
+   * @throws {QuiverError} `ARROW_NOT_INSTALLED` without the package apache-arrow
+   */
   async toArrow(): Promise<ArrowTable> {
     return this.query().toArrow();
   }

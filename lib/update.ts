@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Schema } from 'apache-arrow';
+import { Schema } from './arrow/library.js';
 import { tableOfRows, toIpc } from './arrow/make-table.js';
 import { QuiverError } from './errors.js';
 import { type Where, whereCondition } from './filter.js';

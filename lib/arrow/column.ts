@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { BufferType, Data, type DataType } from 'apache-arrow';
+
 import { QuiverError } from '../errors.js';
 import { describe } from '../options.js';
+import { BufferType, Data, type DataType } from './library.js';
 
 /** Where values come from, for messages. */
 export interface Place {

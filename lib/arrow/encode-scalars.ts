@@ -3,44 +3,46 @@
  *
  * @module
  */
-import {
-  BufferType,
-  type Data,
-  type DataType,
-  DateUnit,
-  type Decimal,
-  TimeUnit,
-  Type,
-} from 'apache-arrow';
+
 import { column, isNull, type Place, unfit, type Values, wrongKind } from './column.js';
 import { decimalWords, toUnscaled } from './decimal.js';
+import { BufferType, type Data, type DataType, DateUnit, type Decimal, Type } from './library.js';
 import { type NumberKind, numberKind, toHalves, toNumber } from './numbers.js';
 
 type Encoder = (type: DataType, values: Values, at: Place) => Data;
 
-const ENCODERS: { [id: number]: Encoder } = {
-  [Type.Null]: encodeNulls,
-  [Type.Bool]: encodeBooleans,
-  [Type.Int]: (type, values, at) => {
-    const kind = numberKind(type);
-    return kind ? encodeNumbers(kind, type, values, at) : encodeBigints(type, values, at);
-  },
-  [Type.Float]: (type, values, at) => encodeNumbers(numberKind(type)!, type, values, at),
-  [Type.Utf8]: encodeStrings,
-  [Type.LargeUtf8]: encodeStrings,
-  [Type.Binary]: encodeBytes,
-  [Type.LargeBinary]: encodeBytes,
-  [Type.FixedSizeBinary]: encodeFixedBytes,
-  [Type.Decimal]: encodeDecimals,
-  [Type.Date]: encodeDates,
-  [Type.Time]: encodeBigints,
-  [Type.Timestamp]: encodeTimestamps,
-  [Type.Duration]: encodeBigints,
-};
-
 /** What encodes values of `type`, unless it is made of other types. */
 export function scalarEncoder(type: DataType): Encoder | undefined {
-  return ENCODERS[type.typeId];
+  switch (type.typeId) {
+    case Type.Null:
+      return encodeNulls;
+    case Type.Bool:
+      return encodeBooleans;
+    case Type.Int:
+    case Type.Float: {
+      const kind = numberKind(type);
+      return kind ? (type, values, at) => encodeNumbers(kind, type, values, at) : encodeBigints;
+    }
+    case Type.Utf8:
+    case Type.LargeUtf8:
+      return encodeStrings;
+    case Type.Binary:
+    case Type.LargeBinary:
+      return encodeBytes;
+    case Type.FixedSizeBinary:
+      return encodeFixedBytes;
+    case Type.Decimal:
+      return encodeDecimals;
+    case Type.Date:
+      return encodeDates;
+    case Type.Time:
+    case Type.Duration:
+      return encodeBigints;
+    case Type.Timestamp:
+      return encodeTimestamps;
+    default:
+      return undefined;
+  }
 }
 
 function encodeNulls(type: DataType, values: Values, at: Place): Data {
@@ -80,12 +82,8 @@ function encodeBigints(type: DataType, values: Values, at: Place): Data {
   });
 }
 
-const PER_SECOND: Record<number, bigint> = {
-  [TimeUnit.SECOND]: 1n,
-  [TimeUnit.MILLISECOND]: 1_000n,
-  [TimeUnit.MICROSECOND]: 1_000_000n,
-  [TimeUnit.NANOSECOND]: 1_000_000_000n,
-};
+/** In the order of Arrow's `TimeUnit`: seconds, milliseconds, microseconds, nanoseconds. */
+const PER_SECOND = [1n, 1_000n, 1_000_000n, 1_000_000_000n];
 
 /** Dates and milliseconds since 1970 are converted; a bigint is in the column's own unit. */
 function encodeTimestamps(type: DataType, values: Values, at: Place): Data {
@@ -143,10 +141,7 @@ function encodeIntegers(
   }
   if (width === 32)
     return column(type, values, { [BufferType.DATA]: Int32Array.from(integers as any, Number) });
-  // Some versions of apache-arrow hold 64 bits as two numbers of 32.
-  const Stored = type.ArrayType as Int32ArrayConstructor | BigInt64ArrayConstructor;
-  const stored = Stored.BYTES_PER_ELEMENT === 4 ? new Int32Array(integers.buffer) : integers;
-  return column(type, values, { [BufferType.DATA]: stored });
+  return column(type, values, { [BufferType.DATA]: integers });
 }
 
 function bitWidth(type: DataType): 32 | 64 {

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { BufferType, Data, type DataType } from 'apache-arrow';
+
 import { dimensions } from '../options.js';
 import { arrayLike, isNull, type Place, unfit, type Values, wrongKind } from './column.js';
+import { BufferType, Data, type DataType } from './library.js';
 import { type NumberKind, numberKind, toHalves, toNumber } from './numbers.js';
 
 /**

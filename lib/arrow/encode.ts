@@ -7,15 +7,7 @@
  *
  * @module
  */
-import {
-  BufferType,
-  Data,
-  type DataType,
-  type Field,
-  type FixedSizeList,
-  Type,
-  Vector,
-} from 'apache-arrow';
+
 import { QuiverError } from '../errors.js';
 import { didYouMean } from '../options.js';
 import {
@@ -30,6 +22,15 @@ import {
 } from './column.js';
 import { scalarEncoder } from './encode-scalars.js';
 import { encodeVectors } from './encode-vectors.js';
+import {
+  BufferType,
+  Data,
+  type DataType,
+  type Field,
+  type FixedSizeList,
+  Type,
+  Vector,
+} from './library.js';
 import { numberKind } from './numbers.js';
 
 /**

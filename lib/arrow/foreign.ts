@@ -14,7 +14,7 @@ import {
   Table,
   Type,
   Vector,
-} from 'apache-arrow';
+} from './library.js';
 import { isOwn, toSchema, toType } from './schema.js';
 
 /** An Arrow table of any apache-arrow from 15 to 21. */

@@ -6,12 +6,13 @@
  *
  * @module
  */
-import * as arrow from 'apache-arrow';
-import { type DataType, Field, Schema } from 'apache-arrow';
+
 import { QuiverError } from '../errors.js';
 import { describe } from '../options.js';
 import { arrayLike, isNull } from './column.js';
 import { isRecord } from './encode.js';
+import * as arrow from './library.js';
+import { type DataType, Field, Schema } from './library.js';
 
 /** How to infer a schema. */
 export interface InferOptions {

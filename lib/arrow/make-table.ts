@@ -3,6 +3,11 @@
  *
  * @module
  */
+
+import { QuiverError } from '../errors.js';
+import { checkOptions, flag, invalid } from '../options.js';
+import { encodeRows } from './encode.js';
+import { type InferOptions, inferSchema } from './infer.js';
 import {
   Data,
   type DataType,
@@ -13,12 +18,9 @@ import {
   Table,
   tableFromIPC,
   tableToIPC,
-} from 'apache-arrow';
-import { QuiverError } from '../errors.js';
-import { checkOptions, flag, invalid } from '../options.js';
-import { encodeRows } from './encode.js';
-import { type InferOptions, inferSchema } from './infer.js';
+} from './library.js';
 import { padded } from './pad.js';
+import { type ArrowTable, peer } from './peer.js';
 import { type SchemaLike, type TypeLike, toSchema, toType } from './schema.js';
 
 /** Options of {@link makeArrowTable}. */
@@ -38,7 +40,7 @@ export interface MakeArrowTableOptions {
 }
 
 /**
- * Makes an Arrow table from objects.
+ * Makes a table of the package apache-arrow from objects.
  *
  * Without a schema, the first value of a column that is not null decides its type: numbers are
  * Float64, bigints Int64, strings Utf8, booleans Bool, Buffers Binary, objects Struct, typed arrays
@@ -47,7 +49,7 @@ export interface MakeArrowTableOptions {
  * @param metadata metadata of the table's schema
  *
  * @throws {QuiverError} `INVALID_DATA` with the row and the column of a value that does not fit;
- * `SCHEMA_MISMATCH` if a record has a field that the schema has not.
+ * `SCHEMA_MISMATCH` if a record has a field that the schema has not; `ARROW_NOT_INSTALLED` without apache-arrow.
  *
  * @example
  * ```ts
@@ -58,7 +60,8 @@ export function makeArrowTable(
   records: ReadonlyArray<Record<string, any>>,
   options?: MakeArrowTableOptions,
   metadata?: Map<string, string>,
-): Table {
+): ArrowTable {
+  const { tableFromIPC } = peer('makeArrowTable');
   checkOptions<MakeArrowTableOptions>('makeArrowTable', options, [
     'schema',
     'vectorColumns',
@@ -69,7 +72,7 @@ export function makeArrowTable(
   const schema = options?.schema
     ? withMetadata(toSchema(options.schema), metadata)
     : inferSchema(records, inferOptions(options), metadata);
-  return tableOfRows(records, schema, 0);
+  return tableFromIPC(toIpc(tableOfRows(records, schema, 0)));
 }
 
 /** The error for no rows and no schema. */

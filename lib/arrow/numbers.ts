@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type DataType, type Float, type Int, Precision, Type } from 'apache-arrow';
+import { type DataType, type Float, type Int, Type } from './library.js';
 
 type NumberArray =
   | Int8Array
@@ -60,11 +60,12 @@ const UNSIGNED: Record<number, NumberKind> = {
   32: whole(Uint32Array, 0, 2 ** 32 - 1),
 };
 
-const FLOATS: Record<number, NumberKind> = {
-  [Precision.HALF]: float(Float32Array, 65504, true),
-  [Precision.SINGLE]: float(Float32Array, (2 - 2 ** -23) * 2 ** 127),
-  [Precision.DOUBLE]: float(Float64Array, Number.MAX_VALUE),
-};
+/** In the order of Arrow's `Precision`: half, single, double. */
+const FLOATS = [
+  float(Float32Array, 65504, true),
+  float(Float32Array, (2 - 2 ** -23) * 2 ** 127),
+  float(Float64Array, Number.MAX_VALUE),
+];
 
 /** What fits `type`; `undefined` if its values are not numbers (64-bit integers are bigints). */
 export function numberKind(type: DataType): NumberKind | undefined {

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { BufferType, type Data, DataType, type Field, makeData, Type } from 'apache-arrow';
+import { BufferType, type Data, DataType, type Field, makeData, Type } from './library.js';
 
 /**
  * `data` with room for `length` rows in every buffer, below it too. What is added is null if there are

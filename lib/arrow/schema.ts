@@ -4,13 +4,14 @@
  *
  * @module
  */
-import * as arrow from 'apache-arrow';
-import { DataType, Field, Schema, Type } from 'apache-arrow';
+
 import { QuiverError } from '../errors.js';
 import { didYouMean, invalid } from '../options.js';
+import * as arrow from './library.js';
+import { DataType, Field, Schema, Type } from './library.js';
 
 /** A data type: of any apache-arrow from 15 to 21, or its name, such as `"float32"`. */
-export type TypeLike = DataType | string | { readonly typeId: number };
+export type TypeLike = string | { readonly typeId: number };
 
 /** A field: of any apache-arrow from 15 to 21, or a plain object. */
 export interface FieldLike {
