@@ -1,56 +1,19 @@
 // The packages that `npm run pack:local` makes, installed with npm where nothing but Node.js is: the
 // README's first search runs from them alone.
-import { existsSync, lstatSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Project, root, run } from '../project.js';
+import { root, run } from '../project.js';
+import { apart, firstSearch, Place } from './place.js';
 
 const main = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-let project: Project;
-let packages: string[];
+let project: Place;
 
 beforeAll(async () => {
-  project = new Project();
-  const folder = project.path('packages');
-  await run(process.execPath, [join(root, '.ci/pack.mjs'), folder]);
-  packages = readdirSync(folder).map((name) => join(folder, name));
-  project.write('package.json', '{ "private": true }');
-  await npm('install', '--no-audit', '--no-fund', ...packages);
+  project = await Place.installed();
 });
 
 afterAll(() => project.remove());
-
-/** npm, with an empty cache and no network: what is not in the packages is not to be had. */
-async function npm(...args: string[]): Promise<string> {
-  const { stdout } = await run('npm', [...args, '--offline', '--no-update-notifier'], {
-    cwd: project.folder,
-    env: {
-      PATH: toolsOnly('node', 'npm', 'sh'),
-      HOME: project.folder,
-      npm_config_cache: project.path('cache'),
-    },
-  });
-  return stdout;
-}
-
-/** A folder with just these commands: no Rust among them, wherever it is installed. */
-function toolsOnly(...tools: string[]): string {
-  const folder = project.path('bin');
-  for (const tool of tools) {
-    project.write(`bin/.keep`, '');
-    const found = process.env.PATH!.split(':').map((place) => join(place, tool));
-    const target = found.find((path) => existsSync(path))!;
-    if (!existsSync(join(folder, tool))) symlinkSync(target, join(folder, tool));
-  }
-  return folder;
-}
-
-/** The program under "First search" in the README, and what its comment says it prints. */
-function firstSearch(): { program: string; prints: string } {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const program = /^## First search\n+```ts\n([\s\S]*?)^```$/m.exec(readme)![1]!;
-  return { program, prints: / \/\/ (apple.*)$/m.exec(program)![1]! };
-}
 
 /** The same program as CommonJS, which has no `await` outside functions. */
 function withRequire(program: string): string {
@@ -61,7 +24,7 @@ function withRequire(program: string): string {
 
 describe('the packages', () => {
   test('are two: the main one, and that of this platform', () => {
-    const names = packages.map((path) => basename(path)).sort();
+    const names = project.packages.map((path) => basename(path)).sort();
 
     expect(names).toHaveLength(2);
     expect(names[0]).toBe(`quiverdb-${main.version}.tgz`);
@@ -175,11 +138,6 @@ describe('the first search of the README', () => {
   );
 });
 
-/** The program with a database of its own, as several run in one folder. */
-function apart(program: string): string {
-  return program.replace("connect('data')", "connect('memory://')");
-}
-
 /** TypeScript that is compiled to CommonJS has imports, but no `await` outside functions either. */
 function asyncMain(program: string): string {
   const [, imports, body] = /^(import .*;\n)([\s\S]*)$/.exec(program)!;
@@ -187,9 +145,9 @@ function asyncMain(program: string): string {
 }
 
 test('there is no Rust where the packages are installed', async () => {
-  const found = await run('cargo', ['--version'], { env: { PATH: toolsOnly('node') } }).catch(
-    (error) => error.code,
-  );
+  const found = await run('cargo', ['--version'], {
+    env: { PATH: project.toolsOnly('node') },
+  }).catch((error) => error.code);
 
   expect(found).toBe('ENOENT');
 });
