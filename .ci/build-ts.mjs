@@ -55,10 +55,13 @@ for (const name of ${JSON.stringify(names)}) {
 }
 `,
 );
-// On one line, because the directive speaks for one line.
+// Declarations must hold without apache-arrow too: its types are `any` then. The directive speaks for one line.
+const optional = '// @ts-ignore: any, where apache-arrow is not installed\n';
+writeFileSync(join(out, 'arrow/library.d.ts'), optional + from);
+const peer = readFileSync(join(out, 'arrow/peer.d.ts'), 'utf8');
 writeFileSync(
-  join(out, 'arrow/library.d.ts'),
-  `// @ts-ignore: any, where apache-arrow is not installed\n${from}`,
+  join(out, 'arrow/peer.d.ts'),
+  peer.replace(/^.*import\('apache-arrow'\).*$/gm, `${optional}$&`),
 );
 writeFileSync(join(out, 'arrow/apache-arrow.LICENSE.txt'), licences());
 

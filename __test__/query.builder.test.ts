@@ -158,7 +158,11 @@ describe('select', () => {
   });
 
   test('replaces an earlier selection', async () => {
-    const request = await requestOf((table) => table.query().select({ n: 'a' }).select('b'));
+    const request = await requestOf((table) => {
+      const query = table.query();
+      query.select({ n: 'a' });
+      return query.select('b');
+    });
 
     expect(request).toEqual({ columns: ['b'] });
   });

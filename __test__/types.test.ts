@@ -51,13 +51,63 @@ describe('types', () => {
       const [hit] = await words.search([1]).select('word').withRowId().toArray();
       expectTypeOf(hit!.word).toEqualTypeOf<string>();
       expectTypeOf(hit!._rowid).toEqualTypeOf<bigint>();
-      const [computed] = await words.query().select({ twice: 'count * 2' }).toArray();
-      expectTypeOf(computed!.twice).toEqualTypeOf<any>();
+      // @ts-expect-error: no such column
+      words.query().select(['word', 'cuont']);
+      // @ts-expect-error: no such column
+      words.search([1]).select('wrod');
+      const chosen: string[] = ['word'];
+      const [any] = await words.search([1]).select(chosen).toArray();
+      expectTypeOf(any!.word).toEqualTypeOf<any>();
+    });
+  });
+
+  test('select gives expressions the names they stand under, and columns their type', () => {
+    compiled(async () => {
+      const [row] = await words.query().select({ twice: 'count * 2', name: 'word' }).toArray();
+      expectTypeOf(row!).toEqualTypeOf<{ twice: any; name: string }>();
+      const [hit] = await words.search([1]).select({ name: 'word' }).toArray();
+      expectTypeOf(hit!.name).toEqualTypeOf<string>();
+      expectTypeOf(hit!._distance).toEqualTypeOf<number>();
+      // @ts-expect-error: it is called name
+      hit!.word;
+      const [taken] = await words.takeOffsets([0]).select({ n: 'count' }).toArray();
+      expectTypeOf(taken!).toEqualTypeOf<{ n: number }>();
+      const [mapped] = await words
+        .query()
+        .select(new Map([['n', 'count']]))
+        .toArray();
+      expectTypeOf(mapped!.n).toEqualTypeOf<any>();
+      const [untyped] = await anything.query().select(['a', 'b']).toArray();
+      expectTypeOf(untyped!.a).toEqualTypeOf<any>();
+    });
+  });
+
+  test('several query vectors add their number', () => {
+    compiled(async () => {
       const [several] = await words
         .search([[1], [2]])
         .addQueryVector([3])
         .toArray();
       expectTypeOf(several!.query_index).toEqualTypeOf<number>();
+    });
+  });
+
+  test('filters are of the columns and their types', () => {
+    compiled(() => {
+      words.query().where({ word: 'a', count: { gte: 2, lt: 10 } });
+      words.search([1]).where({ OR: [{ word: ['a', 'b'] }, { NOT: { count: null } }] });
+      words.countRows({ word: { startsWith: 'a' } });
+      words.delete({ count: { between: [1, 2] } });
+      words.update({ where: { word: { ne: null } }, values: { count: 1 } });
+      anything.query().where({ whatever: { gt: 5 } });
+      // @ts-expect-error: no such column
+      words.query().where({ wrod: 'a' });
+      // @ts-expect-error: a word is no number
+      words.query().where({ word: 5 });
+      // @ts-expect-error: no such condition
+      words.search([1]).where({ count: { more: 5 } });
+      // @ts-expect-error: no such column
+      words.delete({ OR: [{ cuont: 5 }] });
     });
   });
 

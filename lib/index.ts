@@ -20,6 +20,7 @@
 export { type Accelerator, accelerators } from './accelerators.js';
 export type { RecordBatchLike, TableLike } from './arrow/foreign.js';
 export { type MakeArrowTableOptions, makeArrowTable } from './arrow/make-table.js';
+export type { ArrowBatch, ArrowSchema, ArrowTable } from './arrow/peer.js';
 export type { FieldLike, SchemaLike, TypeLike } from './arrow/schema.js';
 export type { StageProgress } from './cancellable.js';
 export type { AddColumnsSql, ColumnAlteration, ColumnsResult } from './columns.js';
@@ -57,7 +58,13 @@ export type {
   VerifyResult,
 } from './optimize.js';
 export { Query, TakeQuery } from './query.js';
-export { QueryBase, type QueryExecutionOptions, type Selection } from './query-base.js';
+export {
+  type ColumnNames,
+  QueryBase,
+  type QueryExecutionOptions,
+  type Selected,
+  type Selection,
+} from './query-base.js';
 export type { IntoVector, MultiVector, VectorLike } from './query-vectors.js';
 export { type ColumnOrdering, StandardQueryBase } from './standard-query.js';
 export { type AddDataOptions, type AddResult, Table, type TableStatistics } from './table.js';

@@ -30,6 +30,16 @@ export type Selection =
   | ReadonlyMap<string, string>
   | Readonly<Record<string, string>>;
 
+/** Rows of SQL expressions under names. An expression that is the name of a column has the column's type. */
+export type Selected<Row, Expressions> = {
+  -readonly [Name in keyof Expressions]: Expressions[Name] extends keyof Row
+    ? Row[Expressions[Name]]
+    : any;
+};
+
+/** Names of columns that are known only when the program runs: strings, but no words that the compiler knows. */
+export type ColumnNames<Name extends string> = string extends Name ? Name | readonly Name[] : never;
+
 const MAX_BATCH_LENGTH = 1024;
 
 /**

@@ -4,7 +4,13 @@
  * @module
  */
 import type { NativeRequest, NativeTable, QuerySettings } from './native-types.js';
-import { QueryBase, type QueryExecutionOptions, type Selection } from './query-base.js';
+import {
+  type ColumnNames,
+  QueryBase,
+  type QueryExecutionOptions,
+  type Selected,
+  type Selection,
+} from './query-base.js';
 import { type IntoVector, type MultiVector, readVectors } from './query-vectors.js';
 import { StandardQueryBase } from './standard-query.js';
 import { VectorQuery, type WithDistance } from './vector-query.js';
@@ -26,7 +32,12 @@ export class Query<Row = Record<string, any>> extends StandardQueryBase<Row> {
    * ```
    */
   select<K extends keyof Row & string>(columns: K | readonly K[]): Query<Pick<Row, K>>;
-  select(columns: Selection): Query<Record<string, any>>;
+  select<const Expressions extends Readonly<Record<string, string>>>(
+    columns: Expressions,
+  ): Query<Selected<Row, Expressions>>;
+  select<Name extends string>(
+    columns: ColumnNames<Name> | ReadonlyMap<string, string> | Readonly<Record<string, string>>,
+  ): Query<Record<string, any>>;
   select(columns: Selection): Query<any> {
     this.setSelection(columns);
     return this;
@@ -67,7 +78,12 @@ export class TakeQuery<Row = Record<string, any>> extends QueryBase<Row> {
 
   /** Returns only some columns, or SQL expressions under names. */
   select<K extends keyof Row & string>(columns: K | readonly K[]): TakeQuery<Pick<Row, K>>;
-  select(columns: Selection): TakeQuery<Record<string, any>>;
+  select<const Expressions extends Readonly<Record<string, string>>>(
+    columns: Expressions,
+  ): TakeQuery<Selected<Row, Expressions>>;
+  select<Name extends string>(
+    columns: ColumnNames<Name> | ReadonlyMap<string, string> | Readonly<Record<string, string>>,
+  ): TakeQuery<Record<string, any>>;
   select(columns: Selection): TakeQuery<any> {
     this.setSelection(columns);
     return this;

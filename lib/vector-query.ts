@@ -7,7 +7,7 @@ import { QuiverError } from './errors.js';
 import { DISTANCE_TYPES, type DistanceType } from './indices.js';
 import type { NativeCondition, NativeRequest, NativeTable, QuerySettings } from './native-types.js';
 import { invalid, number, oneOf, share, text, wholeNumber } from './options.js';
-import type { QueryExecutionOptions, Selection } from './query-base.js';
+import type { ColumnNames, QueryExecutionOptions, Selected, Selection } from './query-base.js';
 import { type IntoVector, joinVectors, type PendingVectors, readVector } from './query-vectors.js';
 import { StandardQueryBase } from './standard-query.js';
 
@@ -53,7 +53,12 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
   select<K extends keyof Row & string>(
     columns: K | readonly K[],
   ): VectorQuery<WithDistance<Pick<Row, K>>>;
-  select(columns: Selection): VectorQuery<WithDistance<Record<string, any>>>;
+  select<const Expressions extends Readonly<Record<string, string>>>(
+    columns: Expressions,
+  ): VectorQuery<WithDistance<Selected<Row, Expressions>>>;
+  select<Name extends string>(
+    columns: ColumnNames<Name> | ReadonlyMap<string, string> | Readonly<Record<string, string>>,
+  ): VectorQuery<WithDistance<Record<string, any>>>;
   select(columns: Selection): VectorQuery<any> {
     this.setSelection(columns);
     return this;

@@ -1,8 +1,8 @@
 /**
  * The caller's own apache-arrow, if there is one: an optional peer dependency, any version from 15 to 21.
  *
- * Its types are `any` where it is not installed; `@ts-ignore` keeps that from being an error in programs
- * that check the declarations of their libraries.
+ * Its types are `any` where it is not installed; `.ci/build-ts.mjs` keeps that from being an error in
+ * programs that check the declarations of their libraries.
  *
  * @module
  */
@@ -10,18 +10,12 @@ import { QuiverError } from '../errors.js';
 import * as own from './library.js';
 
 /** A table of apache-arrow. */
-// biome-ignore lint/suspicious/noTsIgnore: it is an error only where apache-arrow is not installed
-/** @ts-ignore any, without apache-arrow */
 export type ArrowTable = import('apache-arrow').Table;
 
 /** A schema of apache-arrow. */
-// biome-ignore lint/suspicious/noTsIgnore: it is an error only where apache-arrow is not installed
-/** @ts-ignore any, without apache-arrow */
 export type ArrowSchema = import('apache-arrow').Schema;
 
 /** A record batch of apache-arrow. */
-// biome-ignore lint/suspicious/noTsIgnore: it is an error only where apache-arrow is not installed
-/** @ts-ignore any, without apache-arrow */
 export type ArrowBatch = import('apache-arrow').RecordBatch;
 
 /** What is used of a caller's apache-arrow. */
