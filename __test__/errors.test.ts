@@ -22,7 +22,7 @@ describe('QuiverError', () => {
     const types = read('lib/errors.ts', /^ {2}\| '([A-Z_]+)'/gm);
 
     expect(engine.length).toBeGreaterThan(20);
-    expect(types.sort()).toEqual([...engine, 'ADDON_NOT_LOADED'].sort());
+    expect(types.sort()).toEqual([...engine, 'ADDON_NOT_LOADED', 'ARROW_NOT_INSTALLED'].sort());
   });
 
   test('is an Error that says who it is', async () => {

@@ -48,7 +48,7 @@ describe('the packages', () => {
   test('hold what is needed and no stray file', () => {
     const stray = filesOf('node_modules/quiverdb').filter(
       (path) =>
-        !/^dist\/(arrow\/)?[a-z-]+\.(js|d\.ts)$/.test(path) &&
+        !/^dist\/(arrow\/|cli\/)?[a-z-]+\.(js|d\.ts)$/.test(path) &&
         ![
           'package.json',
           'README.md',
@@ -143,6 +143,15 @@ function asyncMain(program: string): string {
   const [, imports, body] = /^(import .*;\n)([\s\S]*)$/.exec(program)!;
   return `${imports}(async () => {\n${body}\n})();`;
 }
+
+test('the command `quiverdb` is installed along', async () => {
+  const command = project.path('node_modules/quiverdb/dist/cli/main.js');
+  const linked = lstatSync(project.path('node_modules/.bin/quiverdb'));
+  const { stdout } = await run(process.execPath, [command, '--version']);
+
+  expect(linked.isSymbolicLink()).toBe(true);
+  expect(stdout.trim()).toBe(main.version);
+});
 
 test('there is no Rust where the packages are installed', async () => {
   const found = await run('cargo', ['--version'], {
