@@ -156,11 +156,11 @@ pub struct IndexEntry {
     pub name: String,
     /// The indexed column, with dots between the parts of a nested one.
     pub column: String,
-    /// `IVF_PQ` or `IVF_FLAT`.
+    /// `IVF_PQ`, `IVF_FLAT`, `BTREE`, `BITMAP` or `LABEL_LIST`.
     pub kind: String,
-    /// The name of its folder in `indexes/`.
+    /// Names it as long as it is there: the folder in `indexes/` that it was built in.
     pub uuid: String,
-    /// `l2`, `cosine`, `dot` or `hamming`.
+    /// `l2`, `cosine`, `dot` or `hamming`; empty for an index of values.
     pub metric: String,
     /// Rows with a smaller id are covered.
     pub row_id_end: u64,
