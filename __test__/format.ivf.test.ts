@@ -106,6 +106,11 @@ test.each([...FLAT, ...PQ])(
     const all = ROWS + LATER_ROWS;
     expect(entry).toMatchObject({ row_id_end: all, rows: all - lost.length, covered_rows: all });
 
+    const ofFirst = idsOf(files[0]!).map((id) => pointOf(metric, stored.get(id)!)!);
+    files[0]!.mean.forEach((value, i) => {
+      const sum = ofFirst.reduce((sum, point) => sum + point[i]!, 0);
+      expectNear(value, sum / ofFirst.length, Math.sqrt(squared(ofFirst[0]!)));
+    });
     for (const { mean, partitions } of files) {
       for (const [home, { rows }] of partitions.entries()) {
         for (const { id } of rows) {

@@ -35,7 +35,7 @@ async function lifeOfATable() {
   await table.addColumns([{ name: 'twice', valueSql: 'price * 2' }]);
   await table.addColumns(new Field('note', new Utf8(), true));
   await table.add([{ ...fruit(200), twice: 400, note: 'new' }]);
-  await table.alterColumns([{ path: 'name', rename: 'title' }]);
+  await table.alterColumns([{ path: 'name', rename: 'title', nullable: false }]);
   await table.alterColumns([{ path: 'price', dataType: new Float32() }]);
   await table.dropColumns(['twice']);
   await table.checkout(3);

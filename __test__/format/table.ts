@@ -7,7 +7,8 @@
  * - `bytes.ts`, `record.ts`, `crc32c.ts`, `json.ts`: bytes, records and documents
  * - `folder.ts`, `manifest.ts`, `version.ts`: which files there are, and what they are for
  * - `arrow_file.ts`, `segment.ts`, `roaring.ts`: rows
- * - `header_page.ts`, `ivf_header.ts`, `ivf.ts`, `ivf_flat.ts`, `ivf_pq.ts`, `points.ts`: indexes of vectors
+ * - `header_page.ts`, `ivf_header.ts`, `ivf.ts`, `ivf_flat.ts`, `ivf_pq.ts`, `points.ts`, `reach.ts`: indexes
+ *   of vectors
  * - `scalar.ts`, `scalar_page.ts`, `keys.ts`: indexes for filters
  *
  * `tables.ts` and `doc.ts` are for its tests, `__test__/format.*.test.ts`.
