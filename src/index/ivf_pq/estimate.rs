@@ -15,9 +15,17 @@
 //!
 //! ```text
 //! |q - x|^2 = |t - c|^2 + |r|^2 - 2 <t - c, r>
-//!           ~ |t - c|^2  +  |r|^2 + 2 s <c, d>  -  2 s <t, d>
-//!             base          add                    factor -2, unit 1
+//!           ~ |t - c|^2  +  |r|^2 + 2 s <c, d> - 2 b |e|^2  -  2 s <t, d>
+//!             base          add                                factor -2, unit 1
 //! ```
+//!
+//! What the replacement leaves out is <t - c, e> with e = r - s d, what the code lost of the residual. It is zero
+//! on average for a query in any direction, but one near the row has t - c = r + (q - x), so that it is
+//! <r, e> = |e|^2 and something small: rows that deserve to be found would seem farther than they are, the more so
+//! the more their codes lost. So a share b of |e|^2 is taken off. For neighbours that are at some distance, a
+//! least-squares fit of <t - c, e> to |e|^2 gave shares of 0.2 to 0.4, on Fashion-MNIST and on GloVe, at 4 and at 8 bits;
+//! a share of one half with s = 1 is what is known as asymmetric distance, |q - m - c - d|^2 (Jegou, Douze and
+//! Schmid, "Product quantization for nearest neighbor search", 2011).
 //!
 //! **dot**, and **cosine**, which is dot for points of length one. The error of <q, r> ~ s <q, d> is
 //! <q, r - s d>, and r - s d is unknown only until the index is built: its product with p = c + m can be
@@ -25,9 +33,9 @@
 //!
 //! ```text
 //! 1 - <q, x> = 1 - <q, p> - <q, r>
-//!            ~ 1 - <q, p>  -  s <q - alpha m, d>  +  alpha (s <c, d> - <p, r>)
-//!            = alpha * ( (1 - <q, p>) / alpha  +  s <c, d> - <p, r>  -  s <t, d> / alpha )
-//!                        base                     add                   factor -1/alpha, unit alpha
+//!            ~ 1 - <q, p>  -  s <q - alpha m, d>  +  alpha (s <c, d> - <p, r> - b |e|^2)
+//!            = alpha * ( (1 - <q, p>) / alpha  +  s <c, d> - <p, r> - b |e|^2  -  s <t, d> / alpha )
+//!                        base                     add                             factor -1/alpha, unit alpha
 //! ```
 //!
 //! with t = q - alpha m. Any alpha > 0 is right; the best is <q, p> / |p|^2, near one if queries are like
@@ -52,30 +60,43 @@ impl RowTerms {
         centroid: &[f32],
         mean: &[f32],
     ) -> Self {
-        let scale = scale(dot(residual, decoded), norm_squared(decoded));
-        let cross = scale * dot(centroid, decoded);
-        let add = match metric {
-            Metric::Dot | Metric::Cosine => cross - dot(centroid, residual) - dot(mean, residual),
-            Metric::L2 | Metric::Hamming => norm_squared(residual) + 2.0 * cross,
+        let with_residual = |of: &[f32]| match metric {
+            Metric::Dot | Metric::Cosine => dot(of, residual),
+            Metric::L2 | Metric::Hamming => 0.0,
         };
-        Self { add, scale }
+        Self::of_products(
+            metric,
+            Products {
+                rr: norm_squared(residual),
+                rd: dot(residual, decoded),
+                dd: norm_squared(decoded),
+                cd: dot(centroid, decoded),
+                cr: with_residual(centroid),
+                mr: with_residual(mean),
+            },
+        )
     }
 
     /// [`RowTerms::new`], from the products that it is made of.
-    #[cfg(feature = "gpu")]
     pub(super) fn of_products(metric: Metric, products: Products) -> Self {
         let Products { rr, rd, dd, cd, cr, mr } = products;
         let scale = scale(rd, dd);
+        // In this order, a code that lost nothing has lost exactly nothing if it is the residual itself.
+        let lost = (rr - scale * rd) - scale * (rd - scale * dd);
         let add = match metric {
-            Metric::Dot | Metric::Cosine => scale * cd - cr - mr,
-            Metric::L2 | Metric::Hamming => rr + 2.0 * (scale * cd),
+            Metric::Dot | Metric::Cosine => scale * cd - cr - mr - LOST_SHARE * lost,
+            Metric::L2 | Metric::Hamming => rr + 2.0 * (scale * cd) - 2.0 * (LOST_SHARE * lost),
         };
         Self { add, scale }
     }
 }
 
-/// Inner products of a residual r, what its code stands for d, its centroid c, and the mean m.
-#[cfg(feature = "gpu")]
+/// The share of what a code lost that is taken off its row's distance: b above. At 0.4, half as many candidates
+/// as at 0 hold 99 % of the nearest ten rows of Fashion-MNIST, and a sixth fewer of GloVe; 0.3 to 0.5 differ little.
+const LOST_SHARE: f32 = 0.4;
+
+/// Inner products of a residual r, what its code stands for d, its centroid c, and the mean m. The last two are of
+/// no account for l2.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Products {
     pub(super) rr: f32,
@@ -198,21 +219,24 @@ mod tests {
         }
 
         #[test]
-        fn a_query_at_the_centroid_needs_no_code(
+        fn a_query_at_a_row_or_at_its_centroid_is_off_by_a_share_of_what_the_code_lost(
             mean in vector(), centroid in vector(), residual in vector(), decoded in vector(),
         ) {
-            // What is unknown of the residual is unknown only across the line to the centroid.
-            let query = plus(&mean, &centroid);
-            let row = plus(&query, &residual);
+            let place = plus(&mean, &centroid);
+            let row = plus(&place, &residual);
             let parts = [&mean[..], &centroid, &residual, &decoded];
+            let scale = RowTerms::new(Metric::L2, &residual, &decoded, &centroid, &mean).scale;
+            let lost = norm_squared(&minus(&residual, scale, &decoded));
+            let bound = 2e-2 * (1.0 + norm_squared(&row) + norm_squared(&place));
 
-            let l2 = norm_squared(&residual);
-            prop_assert!((estimate(Metric::L2, &query, parts) - l2).abs() < 2e-2 * (1.0 + l2));
+            let from_centroid = norm_squared(&residual) - 2.0 * LOST_SHARE * lost;
+            prop_assert!((estimate(Metric::L2, &place, parts) - from_centroid).abs() < bound);
+            let from_itself = 2.0 * (1.0 - LOST_SHARE) * lost;
+            prop_assert!((estimate(Metric::L2, &row, parts) - from_itself).abs() < bound);
 
-            let product = dot(&query, &row);
-            prop_assume!(norm_squared(&query) > 0.1);
-            let bound = 2e-2 * (1.0 + norm_squared(&query) + norm_squared(&row));
-            prop_assert!((estimate(Metric::Dot, &query, parts) - (1.0 - product)).abs() < bound);
+            prop_assume!(norm_squared(&place) > 0.1);
+            let from_centroid = 1.0 - dot(&place, &row) - LOST_SHARE * lost;
+            prop_assert!((estimate(Metric::Dot, &place, parts) - from_centroid).abs() < bound);
         }
     }
 
@@ -220,7 +244,7 @@ mod tests {
     fn a_code_of_nothing_has_no_weight() {
         let row = RowTerms::new(Metric::L2, &[1.0, 0.0], &[0.0, 0.0], &[5.0, 5.0], &[0.0, 0.0]);
 
-        assert_eq!(row, RowTerms { add: 1.0, scale: 0.0 });
+        assert_eq!(row, RowTerms { add: 1.0 - 2.0 * LOST_SHARE, scale: 0.0 });
     }
 
     #[test]
