@@ -1,6 +1,6 @@
 // Searching text by meaning: paragraphs of this project's guides, found by a question.
 //
-//     npm run example examples/semantic_search.ts "how do I get rid of old versions?"
+//     npm run example examples/semantic_search.ts "how do I train an index on a GPU?"
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,7 +45,7 @@ async function* batches() {
 const db = await connect('.data/semantic');
 const table = await db.createTable('paragraphs', batches(), { mode: 'overwrite' });
 
-const question = process.argv[2] ?? 'How do I get rid of old versions?';
+const question = process.argv[2] ?? 'How do I train an index on a GPU with an accelerator?';
 const hits = await table
   .search(embed(question))
   .distanceType('cosine')
