@@ -30,6 +30,15 @@ async function openTable({ words }: Given): Promise<Table> {
   return (await open(words[0]!)).openTable(words[1]!);
 }
 
+/** The tables that a command is about: the one that `--table` names, or every one of the database. */
+async function* tablesOf(given: Given): AsyncGenerator<Table> {
+  const db = await open(given.words[0]!);
+  const only = textOf(given, 'table');
+  for (const name of only === undefined ? await db.tableNames() : [only]) {
+    yield await db.openTable(name);
+  }
+}
+
 async function textColumns(table: Table): Promise<string[]> {
   const { fields } = await table.schema();
   return fields.filter(({ type }: any) => String(type) === 'Utf8').map(({ name }: any) => name);
@@ -65,12 +74,10 @@ const inspect: Command = {
   options: { table: { type: 'string', does: 'shows only this table' } },
   examples: ['inspect data', 'inspect data --table fruit --json'],
   async run(given, output) {
-    const db = await open(given.words[0]!);
-    const only = textOf(given, 'table');
-    for (const name of only === undefined ? await db.tableNames() : [only]) {
-      const found = await describe(await db.openTable(name));
+    for await (const table of tablesOf(given)) {
+      const found = await describe(table);
       output.result(found, [
-        `${name}: ${found.rows} rows, version ${found.version}, ${bytes(found.disk.totalBytes)} in ${found.disk.files} files`,
+        `${table.name}: ${found.rows} rows, version ${found.version}, ${bytes(found.disk.totalBytes)} in ${found.disk.files} files`,
         ...columns(found.columns.map((column: any) => ['  column', column.name, column.type])),
         ...columns(
           found.indexes.map(({ name, type, column, unindexedRows }) => [
@@ -213,11 +220,10 @@ const verify: Command = {
   options: { table: { type: 'string', does: 'reads only this table' } },
   examples: ['verify data', 'verify data --table fruit'],
   async run(given, output) {
-    const db = await open(given.words[0]!);
-    const only = textOf(given, 'table');
     let damaged = false;
-    for (const name of only === undefined ? await db.tableNames() : [only]) {
-      const { files, bytes: size, problems } = await (await db.openTable(name)).verify();
+    for await (const table of tablesOf(given)) {
+      const { name } = table;
+      const { files, bytes: size, problems } = await table.verify();
       damaged ||= problems.length > 0;
       const verdict = problems.length > 0 ? `${problems.length} problems` : 'all is well';
       output.result({ table: name, files, bytes: size, problems }, [
@@ -239,11 +245,9 @@ const optimize: Command = {
   },
   examples: ['optimize data', 'optimize data --table fruit --keep-versions 1'],
   async run(given, output) {
-    const db = await open(given.words[0]!);
-    const only = textOf(given, 'table');
     const keepVersions = wholeNumberOf(given, 'keep-versions');
-    for (const name of only === undefined ? await db.tableNames() : [only]) {
-      const table = await db.openTable(name);
+    for await (const table of tablesOf(given)) {
+      const { name } = table;
       const { compaction, index, prune } = await table.optimize({
         keepVersions,
         onProgress: output.progress,
