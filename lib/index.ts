@@ -59,7 +59,7 @@ export type {
 } from './optimize.js';
 export { Query, TakeQuery } from './query.js';
 export {
-  type ColumnNames,
+  type LateSelection,
   QueryBase,
   type QueryExecutionOptions,
   type Selected,

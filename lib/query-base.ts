@@ -37,8 +37,14 @@ export type Selected<Row, Expressions> = {
     : any;
 };
 
-/** Names of columns that are known only when the program runs: strings, but no words that the compiler knows. */
-export type ColumnNames<Name extends string> = string extends Name ? Name | readonly Name[] : never;
+/**
+ * What to select where that is known only when the program runs: names as strings, but no words that the
+ * compiler knows and could have found among the columns; and names for SQL expressions.
+ */
+export type LateSelection<Name extends string> =
+  | (string extends Name ? Name | readonly Name[] : never)
+  | ReadonlyMap<string, string>
+  | Readonly<Record<string, string>>;
 
 const MAX_BATCH_LENGTH = 1024;
 

@@ -5,7 +5,7 @@
  */
 import type { NativeRequest, NativeTable, QuerySettings } from './native-types.js';
 import {
-  type ColumnNames,
+  type LateSelection,
   QueryBase,
   type QueryExecutionOptions,
   type Selected,
@@ -35,9 +35,7 @@ export class Query<Row = Record<string, any>> extends StandardQueryBase<Row> {
   select<const Expressions extends Readonly<Record<string, string>>>(
     columns: Expressions,
   ): Query<Selected<Row, Expressions>>;
-  select<Name extends string>(
-    columns: ColumnNames<Name> | ReadonlyMap<string, string> | Readonly<Record<string, string>>,
-  ): Query<Record<string, any>>;
+  select<Name extends string>(columns: LateSelection<Name>): Query<Record<string, any>>;
   select(columns: Selection): Query<any> {
     this.setSelection(columns);
     return this;
@@ -81,9 +79,7 @@ export class TakeQuery<Row = Record<string, any>> extends QueryBase<Row> {
   select<const Expressions extends Readonly<Record<string, string>>>(
     columns: Expressions,
   ): TakeQuery<Selected<Row, Expressions>>;
-  select<Name extends string>(
-    columns: ColumnNames<Name> | ReadonlyMap<string, string> | Readonly<Record<string, string>>,
-  ): TakeQuery<Record<string, any>>;
+  select<Name extends string>(columns: LateSelection<Name>): TakeQuery<Record<string, any>>;
   select(columns: Selection): TakeQuery<any> {
     this.setSelection(columns);
     return this;

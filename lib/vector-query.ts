@@ -7,7 +7,7 @@ import { QuiverError } from './errors.js';
 import { DISTANCE_TYPES, type DistanceType } from './indices.js';
 import type { NativeCondition, NativeRequest, NativeTable, QuerySettings } from './native-types.js';
 import { invalid, number, oneOf, share, text, wholeNumber } from './options.js';
-import type { ColumnNames, QueryExecutionOptions, Selected, Selection } from './query-base.js';
+import type { LateSelection, QueryExecutionOptions, Selected, Selection } from './query-base.js';
 import { type IntoVector, joinVectors, type PendingVectors, readVector } from './query-vectors.js';
 import { StandardQueryBase } from './standard-query.js';
 
@@ -57,7 +57,7 @@ export class VectorQuery<Row = WithDistance<Record<string, any>>> extends Standa
     columns: Expressions,
   ): VectorQuery<WithDistance<Selected<Row, Expressions>>>;
   select<Name extends string>(
-    columns: ColumnNames<Name> | ReadonlyMap<string, string> | Readonly<Record<string, string>>,
+    columns: LateSelection<Name>,
   ): VectorQuery<WithDistance<Record<string, any>>>;
   select(columns: Selection): VectorQuery<any> {
     this.setSelection(columns);
