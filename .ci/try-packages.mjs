@@ -5,9 +5,10 @@
 // With a runner, such as `qemu-x86_64 -cpu Nehalem`, Node.js is run by that.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { firstSearch } from './first-search.mjs';
 
 const [folder, ...runner] = process.argv.slice(2);
 const packages = resolve(folder);
@@ -16,9 +17,7 @@ const main = files.find((name) => /^quiverdb-\d/.test(name));
 const [version] = /\d.*(?=\.tgz)/.exec(main);
 const platform = platformOf(process);
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-const [, program] = /^## First search\n+```ts\n([\s\S]*?)^```$/m.exec(readme.replaceAll('\r', ''));
-const [, expected] = / \/\/ (apple.*)$/m.exec(program);
+const { program, prints } = firstSearch();
 
 const place = mkdtempSync(join(tmpdir(), 'quiverdb-try-'));
 try {
@@ -30,7 +29,7 @@ try {
   const [command, ...args] = [...runner, process.execPath, 'search.mjs'];
   const found = run(command, args).trim();
   console.log(`${[...runner, platform].join(' ')}: the first search finds ${found}`);
-  if (found !== expected) throw new Error(`the first search should find ${expected}`);
+  if (found !== prints) throw new Error(`the first search should find ${prints}`);
 } finally {
   rmSync(place, { recursive: true, force: true });
 }

@@ -3,8 +3,9 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { firstSearch } from '../../.ci/first-search.mjs';
 import { root, run } from '../project.js';
-import { apart, firstSearch, Place } from './place.js';
+import { apart, Place } from './place.js';
 
 const main = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 let project: Place;

@@ -1,5 +1,5 @@
 /** A project with the packages that `npm run pack:local` makes, installed by npm from these alone. */
-import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Project, root, run } from '../project.js';
 
@@ -40,13 +40,6 @@ export class Place extends Project {
     }
     return folder;
   }
-}
-
-/** The program under "First search" in the README, and what its comment says it prints. */
-export function firstSearch(): { program: string; prints: string } {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const program = /^## First search\n+```ts\n([\s\S]*?)^```$/m.exec(readme)![1]!;
-  return { program, prints: / \/\/ (apple.*)$/m.exec(program)![1]! };
 }
 
 /** The program with a database of its own, where several run in one folder. */

@@ -1,8 +1,9 @@
 // Bun and Deno, which run addons of Node.js: the first search of the README from the installed packages.
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { firstSearch } from '../../.ci/first-search.mjs';
 import { root, run } from '../project.js';
-import { apart, firstSearch, Place } from './place.js';
+import { apart, Place } from './place.js';
 
 const runtimes = join(root, '.ci/runtimes/node_modules');
 const { program, prints } = firstSearch();
