@@ -108,7 +108,7 @@ function lancedb(set: SetName): Contestant[] {
     of('ivf_rq', 'ivfRq', { numPartitions: partitions }, partitioned),
   ];
   if (set === 'clustered') return all;
-  const graph = grid({ nprobes: [1], ef: [16, 32, 64, 128, 256, 512], refineFactor: [1, 3] });
+  const graph = grid({ nprobes: [1], ef: [32, 64, 128, 256, 512], refineFactor: [1, 3] });
   return [...all, of('hnsw_sq', 'hnswSq', { numPartitions: 1 }, graph)];
 }
 
