@@ -24,12 +24,14 @@ mod session;
 mod tests;
 #[cfg(feature = "gpu")]
 mod trusted;
+mod variant;
 #[cfg(feature = "gpu")]
 mod work;
 
 pub use accelerator::Accelerator;
 pub use adapter::{Adapter, AdapterKind, adapters};
 pub use session::Session;
+pub use variant::{Variant, Variants};
 
 #[cfg(feature = "gpu")]
 pub(crate) use buffer::Buffer;
@@ -38,7 +40,7 @@ pub use device::{Gpu, Limits};
 #[cfg(feature = "gpu")]
 pub(crate) use kernel::{Access, Kernel, Source};
 #[cfg(all(test, feature = "gpu"))]
-pub(crate) use tests::{check_wgsl, gpu as test_gpu};
+pub(crate) use tests::{check_wgsl, gpu as test_gpu, untried_gpu};
 #[cfg(feature = "gpu")]
 pub(crate) use work::{Pending, Work};
 

@@ -8,11 +8,18 @@ use std::sync::Arc;
 use super::*;
 use crate::error::Error;
 
-/// The adapter that tests run on, opened with these limits.
+/// The adapter that tests run on, opened with these limits, with the plainest kernels.
 ///
 /// # Panics
 /// If there is none and `QUIVERDB_REQUIRE_GPU` is 1.
 pub(crate) fn gpu(limits: Limits) -> Option<Arc<Gpu>> {
+    let gpu = untried_gpu(limits)?;
+    gpu.use_variants(Variants::only(Variant::F32));
+    Some(gpu)
+}
+
+/// [`gpu`], whose kernels are still to be chosen.
+pub(crate) fn untried_gpu(limits: Limits) -> Option<Arc<Gpu>> {
     let Some(adapter) = adapters().into_iter().find(|adapter| adapter.unfit.is_none()) else {
         assert!(
             std::env::var_os("QUIVERDB_REQUIRE_GPU").is_none_or(|value| value != "1"),

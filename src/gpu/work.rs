@@ -81,6 +81,11 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Sets the first word of `buffer` to zero.
+    pub(crate) fn reset(&mut self, buffer: &Buffer) {
+        self.encoder.clear_buffer(&buffer.raw, 0, Some(4));
+    }
+
     /// Brings the first `words` 32-bit words of `buffer` back, as they are when everything before is done.
     pub(crate) fn read(&mut self, buffer: &Buffer, words: usize) -> Result<()> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
