@@ -1,7 +1,11 @@
 //! An open GPU.
 
 use std::collections::HashMap;
+#[cfg(test)]
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::adapter::Adapter;
 use super::kernel::{Kernel, KernelKey};
@@ -37,10 +41,25 @@ pub struct Gpu {
     pub(super) turn: Mutex<()>,
     fault: Arc<Mutex<Option<String>>>,
     variants: Mutex<Option<Variants>>,
+    pub(super) uploaded_bytes: AtomicU64,
     kernels: Mutex<HashMap<KernelKey, Arc<Kernel>>>,
     /// What tests make of kernels before they are compiled.
     #[cfg(test)]
     pub(super) rewrite: Rewrite,
+    /// Whether tests want no buffer to be had any more.
+    #[cfg(test)]
+    pub(super) memory_is_short: AtomicBool,
+}
+
+/// What a GPU has done so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Done {
+    /// Multiplications and additions.
+    pub operations: f64,
+    /// For how long it had something to do.
+    pub busy: Duration,
+    /// What was uploaded.
+    pub uploaded_bytes: u64,
 }
 
 #[cfg(test)]
@@ -71,9 +90,12 @@ impl Gpu {
             turn: Mutex::new(()),
             fault,
             variants: Mutex::default(),
+            uploaded_bytes: AtomicU64::new(0),
             kernels: Mutex::default(),
             #[cfg(test)]
             rewrite: |_, wgsl| wgsl.into(),
+            #[cfg(test)]
+            memory_is_short: AtomicBool::new(false),
         })
     }
 
@@ -110,6 +132,12 @@ impl Gpu {
         let kernel = Arc::new(Kernel::compile(self, source, constants)?);
         lock(&self.kernels).insert(key, kernel.clone());
         Ok(kernel)
+    }
+
+    /// What it has done so far.
+    pub fn done(&self) -> Done {
+        let (operations, busy) = self.pace.total();
+        Done { operations, busy, uploaded_bytes: self.uploaded_bytes.load(Ordering::Relaxed) }
     }
 
     /// What has gone wrong with the device, if anything has.
@@ -149,9 +177,23 @@ impl Gpu {
             turn: Mutex::new(()),
             fault: self.fault.clone(),
             variants: Mutex::default(),
+            uploaded_bytes: AtomicU64::new(0),
             kernels: Mutex::default(),
             rewrite,
+            memory_is_short: AtomicBool::new(false),
         }
+    }
+
+    /// From now on, there is no memory for another buffer.
+    #[cfg(test)]
+    pub(crate) fn starve(&self) {
+        self.memory_is_short.store(true, Ordering::Relaxed);
+    }
+
+    /// Keeps the size of submissions at so many operations.
+    #[cfg(test)]
+    pub(crate) fn fix_budget(&self, operations: f64) {
+        self.pace.fix(operations);
     }
 
     /// Loses the device, as a driver does that was reset.

@@ -36,7 +36,7 @@ pub use variant::{Variant, Variants};
 #[cfg(feature = "gpu")]
 pub(crate) use buffer::Buffer;
 #[cfg(feature = "gpu")]
-pub use device::{Gpu, Limits};
+pub use device::{Done, Gpu, Limits};
 #[cfg(feature = "gpu")]
 pub(crate) use kernel::{Access, Kernel, Source};
 #[cfg(all(test, feature = "gpu"))]

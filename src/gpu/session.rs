@@ -129,3 +129,19 @@ fn open(asked: &Accelerator) -> Result<Arc<Gpu>> {
 fn describe(gpu: &Gpu) -> String {
     match *gpu {}
 }
+
+#[cfg(all(test, not(feature = "gpu")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_addon_without_gpu_support_builds_on_the_cpu_where_it_may_and_says_so() {
+        let auto = Session::open(&Accelerator::Auto).unwrap();
+
+        assert_eq!((auto.device().as_str(), auto.variant()), ("cpu", None));
+        assert!(auto.gpu().is_none() && auto.failure().unwrap().contains("compiled without GPU support"));
+        for asked in [Accelerator::Gpu, Accelerator::Cuda, Accelerator::Named("H200".to_owned())] {
+            assert_eq!(Session::open(&asked).map(|_| ()).unwrap_err().code(), "GPU_UNAVAILABLE");
+        }
+    }
+}

@@ -77,36 +77,51 @@ fn an_index_of_a_gpu_finds_what_one_of_the_cpu_finds() {
     }
 }
 
-/// Loses the GPU when `stage` is under way; notes the stages.
-fn losing(gpu: &Arc<Gpu>, stage: &'static str, seen: &Arc<Mutex<Vec<&'static str>>>) -> Progress {
+/// Makes the GPU fail when `stage` is under way; notes the stages.
+fn failing(
+    gpu: &Arc<Gpu>,
+    fail: fn(&Gpu),
+    stage: &'static str,
+    seen: &Arc<Mutex<Vec<&'static str>>>,
+) -> Progress {
     let (gpu, seen) = (gpu.clone(), seen.clone());
     Progress::new("a test").on_report(move |reported, _, _| {
         seen.lock().unwrap().push(reported);
         if reported == stage {
-            gpu.lose();
+            fail(&gpu);
         }
     })
 }
 
 #[test]
 fn a_gpu_lost_at_any_stage_leaves_a_whole_index_or_none() {
+    fails_at_any_stage(Gpu::lose, "the device was lost");
+}
+
+#[test]
+fn a_gpu_out_of_memory_at_any_stage_leaves_a_whole_index_or_none() {
+    fails_at_any_stage(Gpu::starve, "out of memory");
+}
+
+fn fails_at_any_stage(fail: fn(&Gpu), reason: &str) {
     let values = clustered(1500, 8, 4);
     let table = Table::new(column(ElementKind::F32, &values, 8));
     let config = few_passes(pq(Metric::L2, 12, 4, 8));
     for (i, stage) in ["sample", "train partitions", "train codebooks", "encode"].into_iter().enumerate() {
         let Some(gpu) = test_gpu(Limits::default()) else { return };
         let seen = Arc::default();
-        let progress = losing(&gpu, stage, &seen);
+        let progress = failing(&gpu, fail, stage, &seen);
         let built =
             build_on(&gpu, Accelerator::Auto, &table, &config, &format!("auto{i}"), &progress).unwrap();
         assert_eq!(built.built.rows, 1500);
         assert!(recall(&table, &built.index, Metric::L2, &values, 8) > 0.8);
         let failure = built.built.details["deviceFailure"].as_str().unwrap();
         assert!(failure.starts_with("the CPU took over: the GPU '"), "{failure}");
+        assert!(failure.contains(reason), "{failure}");
         assert!(seen.lock().unwrap().iter().any(|stage| stage.ends_with("(on the CPU: the GPU failed)")));
 
         let Some(gpu) = test_gpu(Limits::default()) else { return };
-        let progress = losing(&gpu, stage, &Arc::default());
+        let progress = failing(&gpu, fail, stage, &Arc::default());
         let uuid = format!("gpu{i}");
         let error = build_on(&gpu, Accelerator::Gpu, &table, &config, &uuid, &progress).err().unwrap();
         assert_eq!(error.code(), "GPU_FAILED", "{stage}");

@@ -127,6 +127,30 @@ fn a_gpu_chooses_a_variant_that_finds_the_labels_of_the_cpu_and_says_which() {
 }
 
 #[test]
+fn work_is_cut_into_submissions_of_the_budget_or_of_the_smallest_tile_that_keeps_a_gpu_busy() {
+    let (rows, dim, centroids) = (3000, 64, 300);
+    let points = random(rows * dim, 1);
+    let book = Centroids::new(random(centroids * dim, 2), dim);
+    for variant in [Variant::F32, Variant::F16] {
+        let Some(gpu) = untried_gpu(Limits::default()).filter(|gpu| gpu.adapter().offers(variant)) else { return };
+        let resident = Rows::load(&gpu, &points, dim, &mut |_| Ok(())).unwrap();
+        for (budget, largest, submissions) in [(1.0, 1024 * 128, 9), (1e12, 3000 * 300, 1)] {
+            gpu.fix_budget(budget);
+            let mut reported = Vec::new();
+            let mut report = |pairs| {
+                reported.extend((pairs > 0).then_some(pairs));
+                Ok(())
+            };
+
+            resident.nearest_by(&[&book], Variants::only(variant), &mut report).unwrap();
+
+            assert_eq!(reported.iter().sum::<u64>(), (rows * centroids) as u64);
+            assert_eq!((reported.iter().max(), reported.len()), (Some(&largest), submissions), "{variant}");
+        }
+    }
+}
+
+#[test]
 fn labels_that_are_wrong_are_noticed() {
     let points = random(50 * 8, 1);
     let book = Centroids::new(random(20 * 8, 2), 8);
