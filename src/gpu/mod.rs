@@ -12,6 +12,8 @@ mod adapter;
 #[cfg(feature = "gpu")]
 mod buffer;
 #[cfg(feature = "gpu")]
+mod ceilings;
+#[cfg(feature = "gpu")]
 mod device;
 #[cfg(feature = "gpu")]
 mod kernel;
@@ -35,6 +37,8 @@ pub use variant::{Variant, Variants};
 
 #[cfg(feature = "gpu")]
 pub(crate) use buffer::Buffer;
+#[cfg(feature = "gpu")]
+pub use ceilings::Ceilings;
 #[cfg(feature = "gpu")]
 pub use device::{Done, Gpu, Limits};
 #[cfg(feature = "gpu")]

@@ -5,7 +5,7 @@ use std::fmt;
 use super::Adapter;
 
 /// Bytes that the workgroups of [`Variant::Matrix`] share, and invocations in their subgroups.
-const MATRIX_WORKGROUP_BYTES: u32 = 29_184;
+const MATRIX_WORKGROUP_BYTES: u32 = 31_232;
 const MATRIX_SUBGROUP: u32 = 32;
 
 /// The least number of invocations that must be able to exchange values.

@@ -10,7 +10,8 @@ use crate::error::Result;
 /// How often a wait looks whether to go on.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A submission that takes longer than this will never end: most drivers have reset the device by then.
+/// A submission that is waited for longer than this will never end: most drivers have reset the device by then. It is
+/// counted in looks, because a process may be stopped, and a machine may sleep.
 const HUNG: Duration = Duration::from_secs(60);
 
 /// A batch of rows that are streamed past: in bytes, and in rows.
@@ -128,6 +129,7 @@ impl Pending {
     /// # Errors
     /// The first of `check`; [`crate::error::Error::GpuFailed`] if the device was lost or does not answer.
     pub(crate) fn wait(mut self, gpu: &Gpu, check: &mut dyn FnMut() -> Result<()>) -> Result<Reads> {
+        let mut waited = Duration::ZERO;
         loop {
             let poll =
                 wgpu::PollType::Wait { submission_index: Some(self.index.clone()), timeout: Some(LOOK) };
@@ -138,7 +140,7 @@ impl Pending {
             check()?;
             match polled {
                 Ok(_) => break,
-                Err(wgpu::PollError::Timeout) if self.submitted.elapsed() < HUNG => {}
+                Err(wgpu::PollError::Timeout) if waited < HUNG => waited += LOOK,
                 Err(error) => return Err(gpu.give_up(format!("it does not answer: {error}"))),
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::gpu::{Accelerator, Gpu, Limits, Session, test_gpu};
+use crate::gpu::{Accelerator, Gpu, Limits, Session, Variant, Variants, test_gpu, untried_gpu};
 use crate::index::build::build_with;
 
 /// Limits that cut everything into parts: 64 KiB a binding, 12 workgroups in a line.
@@ -174,4 +174,24 @@ fn two_builds_at_once_share_a_gpu() {
     });
 
     assert!(first == second);
+}
+
+#[test]
+fn half_precision_builds_the_very_index_that_single_precision_builds() {
+    let (dim, values) = (32, clustered(1500, 32, 7));
+    let config = few_passes(pq(Metric::L2, 70, 4, 8));
+    for element in [ElementKind::F32, ElementKind::F16] {
+        let table = Table::new(column(element, &values, dim));
+        let files = [Variant::F32, Variant::F16].map(|variant| {
+            let gpu = untried_gpu(Limits::default()).filter(|gpu| gpu.adapter().offers(variant))?;
+            gpu.use_variants(Variants::only(variant));
+            let uuid = format!("{variant}{element:?}");
+            let built = build_on(&gpu, Accelerator::Gpu, &table, &config, &uuid, &Progress::none()).unwrap();
+            assert_eq!(built.built.details["deviceVariant"], variant.name());
+            Some(fs::read(built.path).unwrap())
+        });
+        let [Some(single), Some(half)] = files else { return };
+
+        assert!(single == half, "{element:?}");
+    }
 }

@@ -6,6 +6,7 @@ use super::Report;
 use super::halves::Halves;
 use super::product::{Product, Shape, TILE};
 use super::resident::{Part, ResidentBooks};
+use super::singles::Singles;
 use crate::error::Result;
 use crate::gpu::{Buffer, Gpu, Pending, Work};
 
@@ -26,9 +27,7 @@ pub(crate) struct Labels {
 pub(crate) struct Assign {
     stride: usize,
     labels: Labels,
-    scores: Buffer,
-    /// Bound where no rows are listed.
-    no_list: Buffer,
+    singles: Singles,
     /// For half precision, once it is used.
     halves: Option<Halves>,
 }
@@ -38,8 +37,7 @@ impl Assign {
     pub(crate) fn new(gpu: &Gpu, stride: usize, rows: usize, books: usize) -> Result<Self> {
         let bytes = (rows * books * size_of::<u32>()) as u64;
         let labels = Labels { buffer: gpu.buffer("labels", bytes)?, rows, books };
-        let (scores, no_list) = (gpu.buffer("scores", bytes)?, gpu.buffer("no list", 4)?);
-        Ok(Self { stride, labels, scores, no_list, halves: None })
+        Ok(Self { stride, labels, singles: Singles::new(gpu, stride, rows, books)?, halves: None })
     }
 
     /// Where the labels are after [`Assign::run`].
@@ -122,7 +120,7 @@ impl Assign {
     /// In half precision, the first tile of some rows rounds them, and the last one labels those again that are in
     /// doubt: how many that are, only the GPU knows.
     fn add(
-        &self,
+        &mut self,
         gpu: &Gpu,
         work: &mut Work<'_>,
         points: &Buffer,
@@ -133,45 +131,38 @@ impl Assign {
         let pairs = (tile.rows * (tile.end_column - tile.first_column) * part.books) as u64;
         let operations = (2 * books.width) as f64 * pairs as f64;
         let shape = self.shape(books.width, part, tile);
-        match (&self.halves, books.rounding, &part.rounded) {
-            (Some(halves), Some(rounding), Some(rounded)) => {
-                if shape.is_first == 1 {
-                    halves.round(gpu, work, points, &shape, rounding.doubt)?;
-                }
-                let product = Product::half(gpu, books.variants.best)?;
-                halves.multiply(work, &product, (part, rounded), &shape, operations)?;
-                let last = books.parts.last().map(|part| part.first_column + part.columns);
-                if last == Some(part.first_column + tile.end_column) {
-                    halves.list(gpu, work, &self.labels.buffer, &shape)?;
-                    for part in &books.parts {
-                        let tile = Tile { first_column: 0, end_column: part.columns, ..tile };
-                        let shape = Shape { is_listed: 1, ..self.shape(books.width, part, tile) };
-                        self.multiply(gpu, work, points, books, part, &shape, 0.0)?;
-                    }
-                }
+        let last = books.parts.last().map(|part| part.first_column + part.columns);
+        let is_last = last == Some(part.first_column + tile.end_column);
+        let labels = &self.labels.buffer;
+        let (Some(halves), Some(rounding), Some(rounded)) = (&self.halves, books.rounding, &part.rounded)
+        else {
+            let splits = self.singles.splits(gpu, tile.rows, books, false)?;
+            let of = (books, part);
+            self.singles.multiply(gpu, work, points, labels, None, of, &shape, splits, operations)?;
+            if is_last {
+                self.singles.join(gpu, work, labels, None, &shape, splits)?;
             }
-            _ => self.multiply(gpu, work, points, books, part, &shape, operations)?,
+            return Ok(pairs);
+        };
+        if shape.is_first == 1 {
+            halves.round(gpu, work, points, &shape, rounding.doubt)?;
+        }
+        let product = Product::half(gpu, books.variants.best)?;
+        let splits = halves.splits(gpu, tile.rows, books.parts[0].columns);
+        halves.multiply(work, &product, (part, rounded), &shape, splits, operations)?;
+        if is_last {
+            halves.settle(gpu, work, points, &books.parts, labels, &shape, splits)?;
+            let splits = self.singles.splits(gpu, tile.rows, books, true)?;
+            let list = Some(&halves.list);
+            for part in &books.parts {
+                let tile = Tile { first_column: 0, end_column: part.columns, ..tile };
+                let of_part = self.shape(books.width, part, tile);
+                let of = (books, part);
+                self.singles.multiply(gpu, work, points, labels, list, of, &of_part, splits, 0.0)?;
+            }
+            self.singles.join(gpu, work, labels, list, &shape, splits)?;
         }
         Ok(pairs)
-    }
-
-    /// Adds a dispatch in single precision.
-    #[expect(clippy::too_many_arguments, reason = "what a dispatch reads")]
-    fn multiply(
-        &self,
-        gpu: &Gpu,
-        work: &mut Work<'_>,
-        points: &Buffer,
-        books: &ResidentBooks,
-        part: &Part,
-        shape: &Shape,
-        operations: f64,
-    ) -> Result<()> {
-        let product = Product::single(gpu, books.variants.single, self.stride, books.width)?;
-        let list = self.halves.as_ref().map_or(&self.no_list, |halves| &halves.list);
-        let buffers = [points, &part.values, &part.biases, &self.scores, &self.labels.buffer, list];
-        let groups = [(shape.rows as usize).div_ceil(product.tile), part.books];
-        work.dispatch(&product.kernel, shape, &buffers, groups, operations)
     }
 
     fn shape(&self, width: usize, part: &Part, tile: Tile) -> Shape {
@@ -187,7 +178,7 @@ impl Assign {
             first_line: part.first_book as u32,
             line_rows: self.labels.rows as u32,
             is_first: u32::from(part.first_column + tile.first_column == 0),
-            is_listed: 0,
+            ..Shape::default()
         }
     }
 

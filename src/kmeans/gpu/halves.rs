@@ -1,15 +1,16 @@
 //! Labels in half precision first, and in single precision where that leaves a doubt.
 //!
-//! Rows and centroids are rounded to halves, and their products summed in single precision. Of each row the two
+//! Rows and centroids are rounded to halves, and their products summed in single precision. Of each row the three
 //! nearest centroids are kept. If the second one is farther than the first by more than rounding can explain, the
-//! label is the one that single precision finds; all other rows are listed, and labelled in single precision.
+//! label is the one that single precision finds. If only the third one is, single precision decides between the
+//! two; all other rows are listed, and labelled in single precision.
 
 use bytemuck::{Pod, Zeroable};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
-use super::product::{Product, Shape, TWO};
+use super::product::{GROUPS, Product, Shape, THREE, TILE, splits};
 use super::resident::Part;
 use crate::error::Result;
 use crate::gpu::{Access, Buffer, Gpu, Source, Work};
@@ -24,8 +25,8 @@ const DEPTH: usize = 32;
 /// The most rows that are rounded at a time.
 const ROWS_MAX: usize = 1 << 17;
 
-/// Rows of a workgroup that lists.
-const LIST_INVOCATIONS: usize = 64;
+/// Rows of a workgroup that settles doubts.
+const SETTLE_INVOCATIONS: usize = 64;
 
 /// What reading a value from memory costs, in operations.
 const READ_COST: f64 = 16.0;
@@ -37,11 +38,19 @@ static HALVE_ROWS: Source = Source {
     buffers: &[Access::Read, Access::Write, Access::Write],
 };
 
-static LIST_DOUBTFUL: Source = Source {
-    name: "list_doubtful",
-    wgsl: &[TWO, include_str!("list_doubtful.wgsl")],
-    entry: "list_doubtful",
-    buffers: &[Access::Read, Access::Read, Access::Write, Access::Write],
+static SETTLE_DOUBTS: Source = Source {
+    name: "settle_doubts",
+    wgsl: &[THREE, include_str!("settle_doubts.wgsl")],
+    entry: "settle_doubts",
+    buffers: &[
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Write,
+        Access::Write,
+    ],
 };
 
 /// Kept in step with `Shape` in halve_rows.wgsl.
@@ -58,22 +67,27 @@ struct HalveShape {
     always: f32,
 }
 
-/// Kept in step with `Shape` in list_doubtful.wgsl.
+/// Kept in step with `Shape` in settle_doubts.wgsl.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-struct ListShape {
+struct SettleShape {
     first_row: u32,
     rows: u32,
+    splits: u32,
+    stride: u32,
+    width: u32,
+    are_all_here: u32,
 }
 
-/// Kept in step with `TwoNearest` in two_nearest.wgsl.
+/// Kept in step with `ThreeNearest` in three_nearest.wgsl.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-struct TwoNearest {
+struct ThreeNearest {
     score: f32,
     second: f32,
+    third: f32,
     label: u32,
-    pad: u32,
+    second_label: u32,
 }
 
 /// How far a score that was computed from halves may be from the one of single precision.
@@ -148,8 +162,9 @@ pub(super) struct Halves {
     padded: usize,
     points: Buffer,
     terms: Buffer,
+    /// Of each row, as many as workgroups share its centroids.
     found: Buffer,
-    /// How many rows are in doubt, then which ones.
+    /// How many rows are still in doubt, then which ones.
     pub(super) list: Buffer,
 }
 
@@ -157,13 +172,15 @@ impl Halves {
     /// For `rows` rows, or as many as are worth it.
     pub(super) fn new(gpu: &Gpu, rows: usize, padded: usize) -> Result<Self> {
         let bytes = padded * size_of::<f16>();
-        let rows = rows.min(ROWS_MAX).min(gpu.limits().binding_bytes as usize / bytes).max(1);
+        let binding = gpu.limits().binding_bytes as usize;
+        let rows = rows.min(ROWS_MAX).min(binding / bytes).max(1);
+        let entries = (GROUPS * TILE).min(binding / size_of::<ThreeNearest>()).max(rows);
         Ok(Self {
             rows,
             padded,
             points: gpu.buffer("halves", (rows * bytes) as u64)?,
             terms: gpu.buffer("terms of rows", (rows * size_of::<[f32; 2]>()) as u64)?,
-            found: gpu.buffer("two nearest", (rows * size_of::<TwoNearest>()) as u64)?,
+            found: gpu.buffer("three nearest", (entries * size_of::<ThreeNearest>()) as u64)?,
             list: gpu.buffer("rows in doubt", ((rows + 1) * size_of::<u32>()) as u64)?,
         })
     }
@@ -197,40 +214,54 @@ impl Halves {
         work.dispatch(&kernel, &halve, &[points, &self.points, &self.terms], [rows, 1], operations)
     }
 
-    /// Finds the two nearest centroids of a part for the rows of `shape`, which are the ones that were rounded last.
+    /// Among how many workgroups the centroids of each of so many rows are shared.
+    pub(super) fn splits(&self, gpu: &Gpu, rows: usize, columns: usize) -> usize {
+        splits(gpu, GROUPS, rows, columns, self.found.bytes() as usize / size_of::<ThreeNearest>())
+    }
+
+    /// Finds the three nearest centroids of a part for the rows of `shape`, which are the ones that were rounded last.
     pub(super) fn multiply(
         &self,
         work: &mut Work<'_>,
         product: &Product,
         (part, centroids): (&Part, &Buffer),
         shape: &Shape,
+        splits: usize,
         operations: f64,
     ) -> Result<()> {
-        let shape = Shape {
-            first_row: 0,
-            stride: self.padded as u32,
-            width: self.padded as u32,
-            ..*shape
-        };
+        let shape = Shape { first_row: 0, stride: self.padded as u32, width: self.padded as u32, ..*shape };
+        let shape = shape.split(splits, product.tile);
         let buffers = [&self.points, centroids, &part.biases, &self.terms, &self.found];
         let groups = (shape.rows as usize).div_ceil(product.tile);
-        work.dispatch(&product.kernel, &shape, &buffers, [groups, 1], operations)
+        work.dispatch(&product.kernel, &shape, &buffers, [groups, splits], operations)
     }
 
-    /// Takes over the labels of the rows of `shape`, and lists those in doubt.
-    pub(super) fn list(
+    /// Labels the rows of `shape`, and lists those that are in doubt between more than two of `parts`' centroids.
+    #[expect(clippy::too_many_arguments, reason = "what a dispatch reads")]
+    pub(super) fn settle(
         &self,
         gpu: &Gpu,
         work: &mut Work<'_>,
+        points: &Buffer,
+        parts: &[Part],
         labels: &Buffer,
         shape: &Shape,
+        splits: usize,
     ) -> Result<()> {
         work.reset(&self.list);
-        let (rows, kernel) = (shape.rows as usize, gpu.kernel(&LIST_DOUBTFUL, &[])?);
-        let shape = ListShape { first_row: shape.first_row, rows: shape.rows };
-        let buffers = [&self.found, &self.terms, labels, &self.list];
-        let groups = rows.div_ceil(LIST_INVOCATIONS);
-        work.dispatch(&kernel, &shape, &buffers, [groups, 1], READ_COST * rows as f64)
+        let settle = SettleShape {
+            first_row: shape.first_row,
+            rows: shape.rows,
+            splits: splits as u32,
+            stride: shape.stride,
+            width: shape.width,
+            are_all_here: u32::from(parts.len() == 1),
+        };
+        let (rows, kernel) = (shape.rows as usize, gpu.kernel(&SETTLE_DOUBTS, &[])?);
+        let Part { values, biases, .. } = &parts[0];
+        let buffers = [&self.found, &self.terms, points, values, biases, labels, &self.list];
+        let groups = rows.div_ceil(SETTLE_INVOCATIONS);
+        work.dispatch(&kernel, &settle, &buffers, [groups, 1], READ_COST * rows as f64)
     }
 }
 
@@ -240,6 +271,6 @@ mod tests {
 
     #[test]
     fn the_kernels_are_valid_wgsl() {
-        [&super::HALVE_ROWS, &super::LIST_DOUBTFUL].into_iter().for_each(check_wgsl);
+        [&super::HALVE_ROWS, &super::SETTLE_DOUBTS].into_iter().for_each(check_wgsl);
     }
 }

@@ -1,6 +1,7 @@
 // Keeps the nearest centroid of each row, and writes its label: a part of nearest_centroid.wgsl.
 
-// The smallest score so far, and the label that has it.
+// The smallest score so far, and the label that has it: lines x rows, or splits x rows where workgroups share the
+// centroids of a row.
 @group(0) @binding(4) var<storage, read_write> scores: array<f32>;
 @group(0) @binding(5) var<storage, read_write> labels: array<u32>;
 // How many rows are listed, then which ones.
@@ -41,7 +42,7 @@ fn nearest_of(a: Nearest, b: Nearest) -> Nearest {
 
 // What was found goes where the tiles were, a label where its score would be in the other tile; labels are below
 // 2^24, so a float holds them. Then 128 invocations write a row each.
-fn settle(tile_row: u32, line: u32, local: u32, found: array<Nearest, 8>) {
+fn settle(tile_row: u32, line: u32, split: u32, local: u32, found: array<Nearest, 8>) {
     let x = local / 32u % 2u * 8u + local % 8u;
     let y = local / 64u * 4u + local / 8u % 4u;
     let a = together(found[0]);
@@ -61,13 +62,14 @@ fn settle(tile_row: u32, line: u32, local: u32, found: array<Nearest, 8>) {
     }
     workgroupBarrier();
     if local >= TILE || tile_row + local >= row_count() { return; }
-    let row = (shape.first_line + line) * shape.line_rows + row_at(tile_row + local);
+    var at = (shape.first_line + line) * shape.line_rows + row_at(tile_row + local);
+    if shape.splits > 1u { at = split * shape.rows + tile_row + local; }
     var nearest = none();
-    if shape.is_first == 0u { nearest = Nearest(scores[row], labels[row]); }
+    if shape.is_first == 0u { nearest = Nearest(scores[at], labels[at]); }
     for (var i = 0u; i < ENTRIES; i++) {
         let place = local / 4u * ENTRIES + i;
         nearest = nearest_of(nearest, Nearest(row_tile[place][local % 4u], u32(column_tile[place][local % 4u])));
     }
-    scores[row] = nearest.score;
-    labels[row] = nearest.label;
+    scores[at] = nearest.score;
+    labels[at] = nearest.label;
 }

@@ -11,6 +11,7 @@ mod halves;
 mod lloyd;
 mod product;
 mod resident;
+mod singles;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -61,6 +62,14 @@ impl<'g> Rows<'g> {
             });
         }
         Ok(Self { gpu, dim, chunks })
+    }
+
+    /// Waits until all rows have arrived.
+    ///
+    /// # Errors
+    /// As [`Rows::load`].
+    pub fn arrived(&self) -> Result<()> {
+        self.gpu.work().submit()?.wait(self.gpu, &mut || Ok(())).map(|_| ())
     }
 
     /// Labels each row with the nearest centroid of each of `books`, which have equally many: books x rows. Book

@@ -1,7 +1,7 @@
 // Finds the nearest centroid of each row: the smallest `bias - row . centroid`, and of equal ones the lowest.
 // `Centroids::nearest` is the same function in Rust.
 //
-// A tiled matrix product whose result never leaves the registers. A workgroup takes 128 rows past all
+// A tiled matrix product whose result never leaves the registers. A workgroup takes 128 rows past its share of the
 // centroids, 128 at a time; an invocation computes 8 x 8 of the products and keeps the nearest centroid of
 // each of its 8 rows. While one tile is multiplied, the values of the next are already on their way to
 // registers. Loops are written out where the compiler must keep an array in registers.
@@ -23,13 +23,17 @@ struct Shape {
     end_column: u32,
     columns: u32,
     base_column: u32,
-    // A line of workgroups does one sub-vector: the first one, and how many labels each has.
+    // A line of workgroups does one sub-vector, or a share of it: the first one, and how many labels each has.
     first_line: u32,
     line_rows: u32,
     // Whether nothing has been found yet.
     is_first: u32,
     // Whether the rows are those in a list.
     is_listed: u32,
+    // Workgroups share the centroids of a row: how many there are, and how many centroids each takes, a multiple of
+    // TILE.
+    splits: u32,
+    split_columns: u32,
 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
@@ -68,7 +72,11 @@ fn nearest_centroid(
     // neighbouring banks.
     let x = local / 32u % 2u * 8u + local % 8u;
     let y = local / 64u * 4u + local / 8u % 4u;
-    let own = sources(tile_row, id.z, local);
+    let line = id.z / shape.splits;
+    let split = id.z % shape.splits;
+    let own = sources(tile_row, line, local);
+    let first = shape.first_column + split * shape.split_columns;
+    let end = min(first + shape.split_columns, shape.end_column);
 
     var near_a = none();
     var near_b = none();
@@ -79,8 +87,8 @@ fn nearest_centroid(
     var near_g = none();
     var near_h = none();
 
-    var fetched = fetch(own, shape.first_column, 0u);
-    for (var tile = shape.first_column; tile < shape.end_column; tile += TILE) {
+    var fetched = fetch(own, first, 0u);
+    for (var tile = first; tile < end; tile += TILE) {
         var a0 = vec4<f32>();
         var a1 = vec4<f32>();
         var b0 = vec4<f32>();
@@ -131,8 +139,8 @@ fn nearest_centroid(
             }
         }
         let column = tile + 4u * x;
-        let bias0 = bias(id.z, column);
-        let bias1 = bias(id.z, column + 64u);
+        let bias0 = bias(line, column);
+        let bias1 = bias(line, column + 64u);
         let row = tile_row + 4u * y;
         near_a = nearer(nearer(near_a, score(row, bias0, a0), column), score(row, bias1, a1), column + 64u);
         near_b = nearer(nearer(near_b, score(row + 1u, bias0, b0), column), score(row + 1u, bias1, b1), column + 64u);
@@ -144,7 +152,7 @@ fn nearest_centroid(
         near_h = nearer(nearer(near_h, score(row + 67u, bias0, h0), column), score(row + 67u, bias1, h1), column + 64u);
     }
     workgroupBarrier();
-    settle(tile_row, id.z, local, array(near_a, near_b, near_c, near_d, near_e, near_f, near_g, near_h));
+    settle(tile_row, line, split, local, array(near_a, near_b, near_c, near_d, near_e, near_f, near_g, near_h));
 }
 
 // The biases of four columns; columns that are not there are never nearest.

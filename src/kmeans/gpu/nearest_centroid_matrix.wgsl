@@ -1,11 +1,11 @@
-// Finds the two nearest centroids of each row as nearest_centroid.wgsl does, with the matrix units of a GPU: products
+// Finds the three nearest centroids of each row as nearest_centroid.wgsl does, with the matrix units of a GPU: products
 // of halves, summed in single precision.
 //
 // A workgroup is eight subgroups of 32 invocations, 4 x 2 over a tile of rows and centroids; a subgroup multiplies
 // 2 x 4 matrices. Matrix units do not say which invocation holds which value of a result, so that each one passes
 // through workgroup memory on its way to the comparison.
 //
-// A part of matrix_*.wgsl comes before this one, and two_nearest.wgsl.
+// A part of matrix_*.wgsl comes before this one, and three_nearest.wgsl.
 
 // Kept in step with `Shape` in product.rs.
 struct Shape {
@@ -22,6 +22,8 @@ struct Shape {
     line_rows: u32,
     is_first: u32,
     is_listed: u32,
+    splits: u32,
+    split_columns: u32,
 }
 
 const INVOCATIONS = 256u;
@@ -41,10 +43,11 @@ const ENTRIES = 2u * LANES / SIZE;
 @group(0) @binding(3) var<storage, read> biases: array<f32>;
 // Of a row: what undoes its scale, and the doubt that rounding leaves.
 @group(0) @binding(4) var<storage, read> terms: array<vec2<f32>>;
-@group(0) @binding(5) var<storage, read_write> found_before: array<TwoNearest>;
+// Splits x rows.
+@group(0) @binding(5) var<storage, read_write> found_before: array<ThreeNearest>;
 
 // A matrix of each subgroup; in the end what was found.
-var<workgroup> results: array<f32, 2048>;
+var<workgroup> results: array<f32, 2560>;
 var<workgroup> tile_biases: array<f32, TILE>;
 
 // What an invocation copies of the next tiles; the last two rows and columns only where matrices are large.
@@ -78,8 +81,10 @@ fn nearest_centroid(
     var near_a = none();
     var near_b = none();
 
-    var fetched = fetch(tile_row, shape.first_column, 0u, local);
-    for (var tile = shape.first_column; tile < shape.end_column; tile += TILE) {
+    let first = shape.first_column + id.z * shape.split_columns;
+    let end = min(first + shape.split_columns, shape.end_column);
+    var fetched = fetch(tile_row, first, 0u, local);
+    for (var tile = first; tile < end; tile += TILE) {
         var a0 = Sums();
         var a1 = Sums();
         var a2 = Sums();
@@ -103,18 +108,18 @@ fn nearest_centroid(
                 let column = (own_column * PITCH + k) / GRAIN;
                 let upper = coopLoadT<RowMatrix>(&row_tile[row], PITCH / GRAIN);
                 let lower = coopLoadT<RowMatrix>(&row_tile[row + SIZE * PITCH / GRAIN], PITCH / GRAIN);
-                let first = coopLoad<ColumnMatrix>(&column_tile[column], PITCH / GRAIN);
-                a0 = coopMultiplyAdd(upper, first, a0);
-                b0 = coopMultiplyAdd(lower, first, b0);
-                let second = coopLoad<ColumnMatrix>(&column_tile[column + SIZE * PITCH / GRAIN], PITCH / GRAIN);
-                a1 = coopMultiplyAdd(upper, second, a1);
-                b1 = coopMultiplyAdd(lower, second, b1);
-                let third = coopLoad<ColumnMatrix>(&column_tile[column + 2u * SIZE * PITCH / GRAIN], PITCH / GRAIN);
-                a2 = coopMultiplyAdd(upper, third, a2);
-                b2 = coopMultiplyAdd(lower, third, b2);
-                let fourth = coopLoad<ColumnMatrix>(&column_tile[column + 3u * SIZE * PITCH / GRAIN], PITCH / GRAIN);
-                a3 = coopMultiplyAdd(upper, fourth, a3);
-                b3 = coopMultiplyAdd(lower, fourth, b3);
+                let one = coopLoad<ColumnMatrix>(&column_tile[column], PITCH / GRAIN);
+                a0 = coopMultiplyAdd(upper, one, a0);
+                b0 = coopMultiplyAdd(lower, one, b0);
+                let two = coopLoad<ColumnMatrix>(&column_tile[column + SIZE * PITCH / GRAIN], PITCH / GRAIN);
+                a1 = coopMultiplyAdd(upper, two, a1);
+                b1 = coopMultiplyAdd(lower, two, b1);
+                let three = coopLoad<ColumnMatrix>(&column_tile[column + 2u * SIZE * PITCH / GRAIN], PITCH / GRAIN);
+                a2 = coopMultiplyAdd(upper, three, a2);
+                b2 = coopMultiplyAdd(lower, three, b2);
+                let four = coopLoad<ColumnMatrix>(&column_tile[column + 3u * SIZE * PITCH / GRAIN], PITCH / GRAIN);
+                a3 = coopMultiplyAdd(upper, four, a3);
+                b3 = coopMultiplyAdd(lower, four, b3);
             }
         }
         coopStore(a0, &results[own_result], SIZE);
@@ -156,16 +161,17 @@ fn nearest_centroid(
     workgroupBarrier();
     let row = tile_row + local;
     if local < TILE && row < shape.rows {
+        let at = id.z * shape.rows + row;
         var near = none();
-        if shape.is_first == 0u { near = found_before[row]; }
+        if shape.is_first == 0u { near = found_before[at]; }
         for (var i = 0u; i < ENTRIES; i++) { near = joined(near, left(local * ENTRIES + i)); }
-        found_before[row] = near;
+        found_before[at] = near;
     }
 }
 
 // Compares what a result holds of a row: it lies there column after column, and an invocation reads what its
 // neighbours do not.
-fn nearer(near: TwoNearest, result: u32, tile: u32, first_column: u32, unscale: f32, lane: u32) -> TwoNearest {
+fn nearer(near: ThreeNearest, result: u32, tile: u32, first_column: u32, unscale: f32, lane: u32) -> ThreeNearest {
     var nearest = near;
     for (var i = 0u; i < SIZE * SIZE / LANES; i++) {
         let column = first_column + i * (LANES / SIZE) + lane / SIZE;
@@ -177,14 +183,22 @@ fn nearer(near: TwoNearest, result: u32, tile: u32, first_column: u32, unscale: 
 }
 
 // Labels are below 2^24, so a float holds them.
-fn leave(entry: u32, near: TwoNearest) {
-    results[3u * entry] = near.score;
-    results[3u * entry + 1u] = near.second;
-    results[3u * entry + 2u] = f32(near.label);
+fn leave(entry: u32, near: ThreeNearest) {
+    results[5u * entry] = near.score;
+    results[5u * entry + 1u] = near.second;
+    results[5u * entry + 2u] = near.third;
+    results[5u * entry + 3u] = f32(near.label);
+    results[5u * entry + 4u] = f32(near.second_label);
 }
 
-fn left(entry: u32) -> TwoNearest {
-    return TwoNearest(results[3u * entry], results[3u * entry + 1u], u32(results[3u * entry + 2u]), 0u);
+fn left(entry: u32) -> ThreeNearest {
+    return ThreeNearest(
+        results[5u * entry],
+        results[5u * entry + 1u],
+        results[5u * entry + 2u],
+        u32(results[5u * entry + 3u]),
+        u32(results[5u * entry + 4u]),
+    );
 }
 
 fn bias(column: u32) -> f32 {

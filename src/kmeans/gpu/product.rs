@@ -10,6 +10,9 @@ use crate::gpu::{Access, Gpu, Kernel, Source, Variant};
 /// Rows and centroids of a workgroup, unless its matrices are small.
 pub(super) const TILE: usize = 128;
 
+/// Workgroups of a dispatch: several times what a large GPU runs at once.
+pub(super) const GROUPS: usize = 2048;
+
 /// What all variants of single precision read and write.
 const SINGLE: &[Access] =
     &[Access::Read, Access::Read, Access::Read, Access::Write, Access::Write, Access::Read];
@@ -35,16 +38,16 @@ const KEEP: &str = include_str!("keep_nearest.wgsl");
 const ONE: &str = include_str!("single_precision.wgsl");
 const LOAD_QUADS: &str = include_str!("load_quads.wgsl");
 const LOAD_VALUES: &str = include_str!("load_values.wgsl");
-pub(super) const TWO: &str = include_str!("two_nearest.wgsl");
+pub(super) const THREE: &str = include_str!("three_nearest.wgsl");
 
 const VALUES_PARTS: &[&str] = &[ONE, LOAD_VALUES, KEEP, ALONE, BODY];
 const VALUES_SUBGROUPS_PARTS: &[&str] = &[ONE, LOAD_VALUES, KEEP, SUBGROUPS, BODY];
 const QUADS_PARTS: &[&str] = &[ONE, LOAD_QUADS, KEEP, ALONE, BODY];
 const QUADS_SUBGROUPS_PARTS: &[&str] = &[ONE, LOAD_QUADS, KEEP, SUBGROUPS, BODY];
 const HALVES_PARTS: &[&str] =
-    &[include_str!("half_precision.wgsl"), LOAD_QUADS, TWO, include_str!("keep_two.wgsl"), BODY];
-const MATRICES_16_PARTS: &[&str] = &[include_str!("matrix_16.wgsl"), TWO, MATRIX_BODY];
-const MATRICES_8_PARTS: &[&str] = &[include_str!("matrix_8.wgsl"), TWO, MATRIX_BODY];
+    &[include_str!("half_precision.wgsl"), LOAD_QUADS, THREE, include_str!("keep_three.wgsl"), BODY];
+const MATRICES_16_PARTS: &[&str] = &[include_str!("matrix_16.wgsl"), THREE, MATRIX_BODY];
+const MATRICES_8_PARTS: &[&str] = &[include_str!("matrix_8.wgsl"), THREE, MATRIX_BODY];
 
 const fn single(name: &'static str, wgsl: &'static [&'static str]) -> Source {
     Source { name, wgsl, entry: "nearest_centroid", buffers: SINGLE }
@@ -70,6 +73,26 @@ pub(super) struct Shape {
     pub(super) line_rows: u32,
     pub(super) is_first: u32,
     pub(super) is_listed: u32,
+    pub(super) splits: u32,
+    pub(super) split_columns: u32,
+}
+
+impl Shape {
+    /// With the centroids of a row shared among so many workgroups.
+    pub(super) fn split(self, splits: usize, tile: usize) -> Self {
+        let columns = (self.end_column - self.first_column) as usize;
+        let split_columns = columns.div_ceil(splits).next_multiple_of(tile);
+        Self { splits: splits as u32, split_columns: split_columns as u32, ..self }
+    }
+}
+
+/// Among how many workgroups the centroids of a row are shared, so that there are about `groups` workgroups.
+///
+/// A large GPU runs hundreds of them at once, and a dispatch that ends in time has few rows. `entries` is how many
+/// rows there may be of all shares together.
+pub(super) fn splits(gpu: &Gpu, groups: usize, rows: usize, columns: usize, entries: usize) -> usize {
+    let wanted = (groups / rows.div_ceil(TILE).max(1)).min(columns.div_ceil(TILE));
+    wanted.min(gpu.limits().groups as usize).min(entries / rows.max(1)).max(1)
 }
 
 /// A compiled product, and how many rows its workgroups take.

@@ -23,8 +23,7 @@ const SHAPES: [[usize; 3]; 9] = [
 ];
 
 /// The tests of half precision want centroids in one piece, or in pieces of 16 KiB.
-const PIECES: [Limits; 2] =
-    [Limits { binding_bytes: u64::MAX, groups: u32::MAX, checked: true }, LOW];
+const PIECES: [Limits; 2] = [Limits { binding_bytes: u64::MAX, groups: u32::MAX, checked: true }, LOW];
 
 fn labels_by(gpu: &Gpu, points: &[f32], book: &Centroids, variant: Variant) -> Vec<u32> {
     let rows = Rows::load(gpu, points, book.dim(), &mut |_| Ok(())).unwrap();
@@ -127,12 +126,22 @@ fn a_gpu_chooses_a_variant_that_finds_the_labels_of_the_cpu_and_says_which() {
 }
 
 #[test]
+fn the_fastest_variant_is_one_of_those_that_race() {
+    let Some(gpu) = untried_gpu(Limits::default()) else { return };
+    let fit: Vec<_> = gpu.adapter().variants().map(Variants::only).collect();
+
+    assert!(fit.contains(&trial::fastest(&gpu, &fit, [64, 32]).unwrap()));
+}
+
+#[test]
 fn work_is_cut_into_submissions_of_the_budget_or_of_the_smallest_tile_that_keeps_a_gpu_busy() {
     let (rows, dim, centroids) = (3000, 64, 300);
     let points = random(rows * dim, 1);
     let book = Centroids::new(random(centroids * dim, 2), dim);
     for variant in [Variant::F32, Variant::F16] {
-        let Some(gpu) = untried_gpu(Limits::default()).filter(|gpu| gpu.adapter().offers(variant)) else { return };
+        let Some(gpu) = untried_gpu(Limits::default()).filter(|gpu| gpu.adapter().offers(variant)) else {
+            return;
+        };
         let resident = Rows::load(&gpu, &points, dim, &mut |_| Ok(())).unwrap();
         for (budget, largest, submissions) in [(1.0, 1024 * 128, 9), (1e12, 3000 * 300, 1)] {
             gpu.fix_budget(budget);
