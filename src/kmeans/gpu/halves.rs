@@ -159,6 +159,8 @@ pub(super) fn round_centroids(
 /// Memory for so many rows at a time.
 pub(super) struct Halves {
     pub(super) rows: usize,
+    /// How many it was made for; limits may leave fewer.
+    wanted: usize,
     padded: usize,
     points: Buffer,
     terms: Buffer,
@@ -172,11 +174,12 @@ impl Halves {
     /// For `rows` rows, or as many as are worth it.
     pub(super) fn new(gpu: &Gpu, rows: usize, padded: usize) -> Result<Self> {
         let bytes = padded * size_of::<f16>();
-        let binding = gpu.limits().binding_bytes as usize;
-        let rows = rows.min(ROWS_MAX).min(binding / bytes).max(1);
+        let (wanted, binding) = (rows.min(ROWS_MAX), gpu.limits().binding_bytes as usize);
+        let rows = wanted.min(binding / bytes).min(gpu.groups_max()).max(1);
         let entries = (GROUPS * TILE).min(binding / size_of::<ThreeNearest>()).max(rows);
         Ok(Self {
             rows,
+            wanted,
             padded,
             points: gpu.buffer("halves", (rows * bytes) as u64)?,
             terms: gpu.buffer("terms of rows", (rows * size_of::<[f32; 2]>()) as u64)?,
@@ -187,7 +190,7 @@ impl Halves {
 
     /// Whether rows of `padded` values fit in, as many as there are or as are worth it.
     pub(super) fn fit(&self, rows: usize, padded: usize) -> bool {
-        self.padded == padded && self.rows >= rows.min(ROWS_MAX)
+        self.padded == padded && self.wanted >= rows.min(ROWS_MAX)
     }
 
     /// Rounds the rows of `shape`.
