@@ -44,7 +44,7 @@ impl Gpu {
     /// Writes `data` to the beginning of `buffer`, before whatever is submitted next.
     pub(crate) fn write<T: bytemuck::Pod>(&self, buffer: &Buffer, data: &[T]) {
         let bytes: &[u8] = bytemuck::cast_slice(data);
-        self.uploaded_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.count_upload(bytes.len() as u64);
         let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
         if !words.is_empty() {
             self.queue.write_buffer(&buffer.raw, 0, words);
@@ -54,6 +54,10 @@ impl Gpu {
             word[..rest.len()].copy_from_slice(rest);
             self.queue.write_buffer(&buffer.raw, words.len() as u64, &word);
         }
+    }
+
+    pub(super) fn count_upload(&self, bytes: u64) {
+        self.uploaded_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn raw_buffer(

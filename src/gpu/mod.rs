@@ -22,6 +22,8 @@ mod open;
 #[cfg(feature = "gpu")]
 mod pace;
 mod session;
+#[cfg(feature = "gpu")]
+mod staging;
 #[cfg(all(test, feature = "gpu"))]
 mod tests;
 #[cfg(feature = "gpu")]
@@ -43,6 +45,8 @@ pub use ceilings::Ceilings;
 pub use device::{Done, Gpu, Limits};
 #[cfg(feature = "gpu")]
 pub(crate) use kernel::{Access, Kernel, Source};
+#[cfg(feature = "gpu")]
+pub(crate) use staging::Staging;
 #[cfg(all(test, feature = "gpu"))]
 pub(crate) use tests::{check_wgsl, gpu as test_gpu, untried_gpu};
 #[cfg(feature = "gpu")]

@@ -40,7 +40,7 @@ impl Gpu {
     }
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     /// Runs `kernel` in `lines` x `groups` workgroups, which see `shape` and the buffers.
     ///
     /// A workgroup's number is `id.x + id.y * num_workgroups.x`, because one dimension may be too short for
@@ -80,6 +80,14 @@ impl Work<'_> {
         pass.dispatch_workgroups(x, y, lines as u32);
         self.operations += operations;
         Ok(())
+    }
+
+    pub(super) fn gpu(&self) -> &'a Gpu {
+        self.gpu
+    }
+
+    pub(super) fn copy(&mut self, source: &wgpu::Buffer, target: &wgpu::Buffer, bytes: u64) {
+        self.encoder.copy_buffer_to_buffer(source, 0, target, 0, bytes);
     }
 
     /// Sets the first word of `buffer` to zero.
