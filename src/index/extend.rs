@@ -4,13 +4,12 @@
 //! much larger than the rows after it is written again together with them: so there are never more than a few, and
 //! a row is copied only each time that the index has grown severalfold.
 
-use std::fs;
 use std::path::Path;
 
 use roaring::RoaringTreemap;
 
 use super::{VectorColumn, VectorIndex};
-use crate::error::{IoContext, Result};
+use crate::error::Result;
 use crate::progress::Progress;
 use crate::storage::{FileEntry, NewFiles, files};
 
@@ -57,7 +56,7 @@ pub fn extend(
         true => 0,
         false => kept_files(&file_rows, extension.column.row_count()),
     };
-    fs::create_dir(folder).at("create", folder)?;
+    files::create_new_folder(folder)?;
     let new_files = NewFiles::one(folder);
     let (rows, file) = index.write_extension(kept, extension.column, extension.live, folder, progress)?;
     let mut all = extension.files[..kept].to_vec();

@@ -15,10 +15,9 @@ mod segment;
 mod segment_writer;
 mod sets;
 mod tags;
-mod temporary;
 mod version;
 
-pub use files::{FileEntry, NewFiles};
+pub use files::{FileEntry, NewFiles, TemporaryFolder};
 pub use manifest::{
     ColumnPlace, DeletionsEntry, FORMAT, IndexEntry, Manifest, PartEntry, RowIdsEntry, SegmentEntry,
 };
@@ -29,5 +28,4 @@ pub use segment::Segment;
 pub use segment_writer::{Limits, SegmentWriter, write_part};
 pub use sets::{write_deletions, write_row_ids};
 pub use tags::TagList;
-pub use temporary::TemporaryFolder;
 pub use version::{BatchRef, Version};

@@ -99,7 +99,7 @@ fn remove_versions(
         }
         // Another cleaner may have been faster.
         let Ok(bytes) = Manifest::bytes(table, version) else { break };
-        if fs::remove_file(&path).is_err() {
+        if files::remove(&path).is_err() {
             break;
         }
         cleaned.bytes_removed += bytes;
@@ -149,7 +149,7 @@ fn live_files(table: &Path) -> Result<HashSet<String>> {
     for version in Manifest::pinned_versions(table)? {
         let path = Manifest::pinned_path(table, version);
         if !tagged.contains(&version) && is_older(&path, UNNAMED_AGE_MIN) {
-            let _ = fs::remove_file(&path);
+            let _ = files::remove(&path);
         } else if let Some(manifest) = Manifest::read_if_there(table, version)? {
             live.extend(manifest.files().map(|file| file.path.clone()));
         }
@@ -208,13 +208,13 @@ pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Removes a file, and the folder of an index that has no file any more.
 fn remove(path: &Path, cleaned: &mut CleanedUp) {
     let bytes = fs::metadata(path).map_or(0, |metadata| metadata.len());
-    if fs::remove_file(path).is_err() {
+    if files::remove(path).is_err() {
         return;
     }
     cleaned.bytes_removed += bytes;
     cleaned.files_removed += 1;
     let folder = path.parent().unwrap_or(path);
     if folder.parent().is_some_and(|parent| parent.ends_with("indexes")) {
-        let _ = fs::remove_dir(folder);
+        let _ = files::remove_empty_folder(folder);
     }
 }
