@@ -18,12 +18,16 @@ use crate::table::{CreateMode, Repaired, Table, TableOptions, Writer, name_of, r
 
 use uri::Location;
 
+pub use crate::storage::Durability;
+
 /// How a connection behaves.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ConnectOptions {
     /// How old a table's snapshot may be before a read looks for a newer version. Default zero:
     /// every read sees all that was committed before it, by any process.
     pub read_consistency_interval: Duration,
+    /// What a write waits for before it is acknowledged. Default: that it survives a power cut.
+    pub durability: Durability,
 }
 
 /// A handle to a folder of tables. Clones are the same handle: closing one closes all.
@@ -158,7 +162,8 @@ impl Connection {
 
     fn table_options(&self, place: &Place) -> TableOptions {
         let read_consistency_interval = self.handle.options.read_consistency_interval;
-        TableOptions { read_consistency_interval, home: place.home.clone() }
+        let durability = self.handle.options.durability;
+        TableOptions { read_consistency_interval, durability, home: place.home.clone() }
     }
 
     fn place(&self) -> Result<Place> {

@@ -11,7 +11,7 @@ use crate::gpu::{Accelerator, Session};
 use crate::progress::Progress;
 use crate::storage::{FileEntry, NewFiles, Version, files};
 
-/// A finished index: durable, and waiting to be named by a manifest.
+/// A finished index, waiting to be made durable and named by a manifest.
 #[derive(Debug, Clone)]
 pub struct Built {
     /// `IVF_PQ`, `IVF_FLAT`, `BTREE`, `BITMAP` or `LABEL_LIST`.
@@ -80,7 +80,7 @@ pub(super) fn build_with(
     })
 }
 
-/// Makes `folder` and what `build` writes into it durable; if that fails, the folder is gone again.
+/// Makes `folder` for what `build` writes; if that fails, it is gone again.
 fn fill_folder(folder: &Path, progress: &Progress, build: impl FnOnce() -> Result<Built>) -> Result<Built> {
     if let Some(parent) = folder.parent() {
         files::create_folder(parent)?;
@@ -88,10 +88,6 @@ fn fill_folder(folder: &Path, progress: &Progress, build: impl FnOnce() -> Resul
     files::create_new_folder(folder)?;
     let new_files = NewFiles::one(folder);
     let built = build()?;
-    // The names of the file, of its folder, and of the folder of indexes.
-    for folder in folder.ancestors().take(3).filter(|folder| !folder.as_os_str().is_empty()) {
-        files::sync_folder(folder)?;
-    }
     progress.check()?;
     new_files.keep();
     Ok(built)

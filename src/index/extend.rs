@@ -29,7 +29,7 @@ pub struct Extension<'a> {
     pub rewrite: bool,
 }
 
-/// An index with more rows: durable, and waiting to be named by a manifest.
+/// An index with more rows, waiting to be made durable and named by a manifest.
 #[derive(Debug, Clone)]
 pub struct Extended {
     /// All its files: some of those it had, and at most one new one.
@@ -62,9 +62,6 @@ pub fn extend(
     let mut all = extension.files[..kept].to_vec();
     if rows > 0 || all.is_empty() {
         all.push(file);
-        for folder in folder.ancestors().take(2) {
-            files::sync_folder(folder)?;
-        }
         new_files.keep();
     }
     Ok(Extended { files: all, rows: file_rows[..kept].iter().sum::<u64>() + rows, is_rewritten: kept == 0 })

@@ -5,6 +5,7 @@
 mod concurrent;
 mod damaged;
 mod killed;
+mod serial;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -66,9 +67,13 @@ fn upsert(table: &Table, ids: &[i64]) {
     table.merge(&options, &[rows(ids)], &none()).unwrap();
 }
 
-fn create_index(table: &Table) {
+fn index_options() -> IndexOptions {
     let config = IndexConfig::IvfFlat(IvfFlatConfig::default());
-    table.create_index("vector", &IndexOptions { config, ..IndexOptions::default() }, &none()).unwrap();
+    IndexOptions { config, ..IndexOptions::default() }
+}
+
+fn create_index(table: &Table) {
+    table.create_index("vector", &index_options(), &none()).unwrap();
 }
 
 fn run(table: &Table, request: Request) -> Vec<RecordBatch> {
@@ -87,6 +92,22 @@ fn ids(table: &Table) -> Vec<i64> {
         }
     }
     found.sort_unstable();
+    found
+}
+
+/// Id and text of every row, sorted.
+fn content_of(table: &Table) -> Vec<(i64, String)> {
+    let select = Select::Columns(vec!["id".to_owned(), "text".to_owned()]);
+    let batches = run(table, Request { select, ..Request::default() });
+    let mut found: Vec<(i64, String)> = batches
+        .iter()
+        .flat_map(|batch| {
+            let ids = batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+            let texts = batch.column(1).as_string::<i32>();
+            ids.into_iter().zip(texts.iter().map(|text| text.unwrap().to_owned()).collect::<Vec<_>>())
+        })
+        .collect();
+    found.sort();
     found
 }
 

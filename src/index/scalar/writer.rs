@@ -136,7 +136,7 @@ impl IndexWriter {
         Ok(())
     }
 
-    /// Completes the file and makes it durable. `nulls`: the rows that have no value; `rows`: how many rows
+    /// Completes the file. `nulls`: the rows that have no value; `rows`: how many rows
     /// the index knows, these included; `name`: the file's path as the manifest names it. Returns the file, and
     /// how many different keys there are.
     pub fn finish(mut self, nulls: &RoaringTreemap, rows: u64, name: String) -> Result<(FileEntry, u64)> {
@@ -172,7 +172,6 @@ impl IndexWriter {
         self.file.seek(SeekFrom::Start(0)).at("seek in", &self.path)?;
         self.file.write_all(&front).at("write", &self.path)?;
         self.file.flush().at("write", &self.path)?;
-        files::sync(self.file.get_ref(), &self.path)?;
 
         let crc = crc32c::crc32c_combine(crc32c::crc32c(&front), pages_crc, page_bytes);
         let crc = crc32c::crc32c_combine(crc, header.tail_crc, end.len());

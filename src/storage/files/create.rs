@@ -1,11 +1,11 @@
 //! Creating files.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::{disk, sync_folder};
+use super::{Durability, disk, sync_folder};
 use crate::error::{IoContext, Result};
 
 /// A file that only lasts as long as this.
@@ -16,9 +16,17 @@ pub fn create(path: &Path) -> Result<File> {
     disk::create(path).at("create", path)
 }
 
+/// Creates `path` without bytes, if it does not exist. Its name is not durable yet.
+pub fn create_empty(path: &Path) -> Result<()> {
+    match disk::create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created.at("create", path).map(|_| ()),
+    }
+}
+
 /// Makes the bytes of a file durable.
-pub fn sync(file: &File, path: &Path) -> Result<()> {
-    disk::sync(file, path).at("sync", path)
+pub fn sync(path: &Path) -> Result<()> {
+    disk::sync_closed(path).at("sync", path)
 }
 
 /// Creates `path` holding exactly `bytes`, durable but for its name: sync the folder after it.
@@ -26,36 +34,45 @@ pub fn sync(file: &File, path: &Path) -> Result<()> {
 /// Returns `false`, and changes nothing, if `path` exists already: of two writers one wins. After
 /// a crash the file is either absent or whole.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool> {
-    create_new_if(path, bytes, ".tmp-", || Ok(true))
+    create_new_if(path, bytes, ".tmp-", Durability::Full, || Ok(true))
 }
 
 /// As [`create_new`], but only if `go_on` agrees, which is asked when a temporary file in the same folder says
 /// already that this is about to happen: its name begins with `prefix`, and this process holds a lock on it.
+/// Only with [`Durability::Full`] are its bytes durable then.
 pub fn create_new_if(
     path: &Path,
     bytes: &[u8],
     prefix: &str,
+    durability: Durability,
     go_on: impl FnOnce() -> Result<bool>,
 ) -> Result<bool> {
-    let temporary = write_temporary(path, bytes, prefix)?;
+    let temporary = write_temporary(path, bytes, prefix, durability)?;
     Ok(go_on()? && temporary.name_if_free(path).at("publish", path)?)
 }
 
 /// Puts a file with exactly `bytes` in the place of `path`, durably and in one step.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_temporary(path, bytes, ".tmp-")?.name(path).at("replace", path)?;
+    write_temporary(path, bytes, ".tmp-", Durability::Full)?.name(path).at("replace", path)?;
     sync_folder(folder_of(path))
 }
 
 /// In the same folder as `path`, because only there it gets that name in one step.
-fn write_temporary(path: &Path, bytes: &[u8], prefix: &str) -> Result<disk::Temporary> {
+fn write_temporary(
+    path: &Path,
+    bytes: &[u8],
+    prefix: &str,
+    durability: Durability,
+) -> Result<disk::Temporary> {
     let folder = folder_of(path);
     let mut temporary = disk::create_temporary(folder, prefix).at("create a file in", folder)?;
     let (file, place) = temporary.file().at("write", path)?;
     // Where there are no locks, the file's age has to do.
     let _ = file.try_lock();
     file.write_all(bytes).at("write", path)?;
-    disk::sync(file, &place).at("sync", path)?;
+    if durability.is_full() {
+        disk::sync(file, &place).at("sync", path)?;
+    }
     Ok(temporary)
 }
 

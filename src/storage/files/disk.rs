@@ -82,6 +82,12 @@ pub(super) fn sync(file: &File, path: &Path) -> io::Result<()> {
     note(Change::SyncedFile(path))
 }
 
+/// Makes the bytes of a file durable that is not open any more.
+pub(super) fn sync_closed(path: &Path) -> io::Result<()> {
+    // Windows syncs only what may be written.
+    sync(&File::options().read(true).write(cfg!(windows)).open(path)?, path)
+}
+
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     // Windows has no such call, and its file systems order these changes themselves.

@@ -1,7 +1,8 @@
 //! Folders, and the names in them.
 
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::disk;
 use crate::error::{IoContext, Result};
@@ -42,6 +43,26 @@ fn create_missing(path: &Path) -> Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(true),
         created => created.at("create the folder", path).map(|()| true),
     }
+}
+
+/// What `look` makes of the names in a folder, with their paths; nothing if there is no such folder.
+pub fn names_in<T>(folder: &Path, look: impl Fn(&str) -> Option<T>) -> Result<Vec<(T, PathBuf)>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if is_absent(&error) => return Ok(Vec::new()),
+        entries => entries.at("list", folder)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.at("list", folder)?;
+        let looked = entry.file_name().to_str().and_then(&look);
+        found.extend(looked.map(|looked| (looked, entry.path())));
+    }
+    Ok(found)
+}
+
+/// Whether an error says that there is no such file or folder.
+pub fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Makes the folders of a table, which may exist already, and makes their names durable.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{disk, sync_folder};
+use super::{disk, sync, sync_folder};
 use crate::error::{IoContext, Result};
 
 /// Files and folders that nothing names yet. Dropped, it removes them; [`NewFiles::keep`] lets
@@ -12,12 +12,14 @@ use crate::error::{IoContext, Result};
 #[derive(Debug, Default)]
 pub struct NewFiles {
     paths: Vec<PathBuf>,
+    /// How many of them, the first ones, are durable.
+    synced: usize,
 }
 
 impl NewFiles {
     /// Watches over one file or folder.
     pub fn one(path: impl Into<PathBuf>) -> Self {
-        Self { paths: vec![path.into()] }
+        Self { paths: vec![path.into()], synced: 0 }
     }
 
     /// Watches over another file or folder.
@@ -25,10 +27,15 @@ impl NewFiles {
         self.paths.push(path.into());
     }
 
-    /// Makes their names durable: a version must not name what a crash can take away.
-    pub fn sync_names(&self) -> Result<()> {
-        let folders: BTreeSet<&Path> = self.paths.iter().filter_map(|path| path.parent()).collect();
-        folders.into_iter().try_for_each(sync_folder)
+    /// Makes them and their names durable: a version must not name what a power cut can take away. Those that were
+    /// synced before are not again.
+    pub fn sync(&mut self) -> Result<()> {
+        let new = &self.paths[self.synced..];
+        new.iter().try_for_each(|path| sync_all(path))?;
+        let folders: BTreeSet<&Path> = new.iter().filter_map(|path| path.parent()).collect();
+        folders.into_iter().try_for_each(sync_folder)?;
+        self.synced = self.paths.len();
+        Ok(())
     }
 
     /// An error if one of them has gone, because somebody dropped the table meanwhile.
@@ -67,4 +74,15 @@ impl Drop for NewFiles {
             let _ = if path.is_dir() { disk::remove_tree(path) } else { disk::remove(path) };
         }
     }
+}
+
+/// Makes a file durable, or a folder with all that is in it.
+fn sync_all(path: &Path) -> Result<()> {
+    if !path.is_dir() {
+        return sync(path);
+    }
+    for entry in fs::read_dir(path).at("list", path)? {
+        sync_all(&entry.at("list", path)?.path())?;
+    }
+    sync_folder(path)
 }

@@ -92,6 +92,13 @@ impl Recording {
         syncs.map(|(at, _)| at).chain([log.events.len()]).collect()
     }
 
+    /// The moments at which something was acknowledged.
+    pub(crate) fn marks(&self) -> Vec<usize> {
+        let log = self.inner.log();
+        let marks = log.events.iter().enumerate().filter(|(_, event)| matches!(event, Event::Mark(_)));
+        marks.map(|(at, _)| at + 1).collect()
+    }
+
     /// The last mark before a moment.
     pub(crate) fn marked(&self, moment: usize) -> Option<usize> {
         self.inner.log().events[..moment].iter().rev().find_map(|event| match event {

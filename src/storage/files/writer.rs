@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{FileEntry, create, sync};
+use super::{FileEntry, create};
 use crate::error::{IoContext, Result};
 
 /// A new file whose length and checksum are known when it is finished.
@@ -28,10 +28,9 @@ impl ChecksumWriter {
         self.bytes
     }
 
-    /// Makes the file durable; its entry names it as `path`, relative to the table's folder.
+    /// Ends the file, whose bytes are not durable yet; its entry names it as `path`, relative to the table's folder.
     pub fn finish(mut self, path: String) -> Result<FileEntry> {
         self.file.flush().at("write", &self.path)?;
-        sync(self.file.get_ref(), &self.path)?;
         Ok(FileEntry { path, bytes: self.bytes, crc32c: self.crc32c })
     }
 }

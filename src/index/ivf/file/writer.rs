@@ -64,7 +64,7 @@ impl FileWriter {
         self.write(&[0; PAGE][..padding as usize])
     }
 
-    /// Writes the header and the sections. The file can be opened then, but is not durable.
+    /// Writes the header and the sections. The file can be opened then.
     pub(crate) fn complete(mut self, sections: &Sections<'_>) -> Result<UnsealedFile> {
         self.header.rows = self.directory.iter().map(|entry| entry.rows).sum();
         self.header.file_bytes = self.offset;
@@ -80,7 +80,7 @@ impl FileWriter {
     }
 }
 
-/// An index file that is whole but for its calibration, and not yet durable.
+/// An index file that is whole but for its calibration.
 pub(crate) struct UnsealedFile {
     path: PathBuf,
     file: File,
@@ -96,7 +96,7 @@ impl UnsealedFile {
         self.header.file_bytes
     }
 
-    /// Adds what was measured, and makes the file durable. `name` is the file's path as the manifest names it.
+    /// Adds what was measured, and ends the file. `name` is the file's path as the manifest names it.
     ///
     /// # Panics
     /// If the calibration is longer than its page.
@@ -111,7 +111,6 @@ impl UnsealedFile {
             self.write_page(start)?;
             self.write_page(0)?;
         }
-        files::sync(&self.file, &self.path)?;
         let extents_bytes = self.header.extents.bytes as usize;
         let crc = crc32c::crc32c_combine(crc32c::crc32c(&self.front), self.extents_crc, extents_bytes);
         Ok(FileEntry { path: name, bytes: self.bytes(), crc32c: crc })
