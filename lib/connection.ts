@@ -86,10 +86,7 @@ export async function connect(
   if (typeof target === 'object' && target !== null) ({ uri, ...options } = target);
   else uri = target;
   text('uri', uri);
-  checkOptions<ConnectionOptions>('connect', options, [
-    'readConsistencyInterval',
-    'durability',
-  ]);
+  checkOptions<ConnectionOptions>('connect', options, ['readConsistencyInterval', 'durability']);
   const seconds = number('readConsistencyInterval', options?.readConsistencyInterval, 0);
   const readConsistencyIntervalMs = seconds === undefined ? undefined : seconds * 1000;
   const durability = oneOf('durability', options?.durability, ['full', 'relaxed']);
