@@ -20,7 +20,7 @@ use quiverdb::connection::{ConnectOptions, Connection};
 use quiverdb::index::{IndexConfig, IvfFlatConfig};
 use quiverdb::progress::Progress;
 use quiverdb::query::{Nearest, Request, Rows, Select};
-use quiverdb::table::{IndexOptions, MergeOptions, Table};
+use quiverdb::table::{IndexOptions, MergeOptions, Merged, Table};
 
 /// The folder a child works in; set for children only.
 const FOLDER: &str = "QUIVERDB_TEST_CHANGES_FOLDER";
@@ -58,13 +58,17 @@ fn connect(folder: &Path) -> Connection {
 }
 
 fn upsert(table: &Table, ids: &[i64]) {
+    merge(table, ids);
+}
+
+fn merge(table: &Table, ids: &[i64]) -> Merged {
     let options = MergeOptions {
         on: vec!["id".to_owned()],
         update_matched: Some(None),
         insert_unmatched: true,
         delete_unmatched: None,
     };
-    table.merge(&options, &[rows(ids)], &none()).unwrap();
+    table.merge(&options, &[rows(ids)], &none()).unwrap()
 }
 
 fn index_options() -> IndexOptions {

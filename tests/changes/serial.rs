@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use quiverdb::error::Error;
 use quiverdb::table::{CreateMode, NewValue, OptimizeOptions, Table, VersionRef, WriteMode};
 
-use crate::{child, connect, content_of, create_index, neighbours, none, rows, schema, task, upsert};
+use crate::{child, connect, content_of, create_index, merge, neighbours, none, rows, schema, task};
 
 /// How long the processes write, for a run that takes minutes.
 const SECONDS_WANTED: &str = "QUIVERDB_TEST_SECONDS";
@@ -91,7 +91,7 @@ impl What {
                 (writer.commit().unwrap(), 0)
             }
             Self::Upsert(ids) => {
-                let merged = upsert(table, ids);
+                let merged = merge(table, ids);
                 (merged.version, merged.inserted + merged.updated)
             }
             Self::Update(rest) => {
@@ -146,7 +146,7 @@ fn look_after(table: &Table, random: &mut StdRng) -> Option<Done> {
             let version = table.version().unwrap();
             let tagged = table.update_tag("some", version).or_else(|_| table.create_tag("some", version));
             let codes = ["VERSION_NOT_FOUND", "TAG_EXISTS"];
-            assert!(tagged.as_ref().is_ok_or(|error| codes.contains(&error.code())), "{tagged:?}");
+            assert!(tagged.as_ref().err().is_none_or(|error| codes.contains(&error.code())), "{tagged:?}");
         }
         5 => {
             assert!(!table.list_versions().unwrap().is_empty());
@@ -192,7 +192,7 @@ fn write_for_a_while() {
             }
             None => look_after(&table, &mut random),
         };
-        for done in done {
+        if let Some(done) = done {
             writeln!(log, "{}", serde_json::to_string(&done).unwrap()).unwrap();
         }
     }
