@@ -10,11 +10,14 @@ use serde_json::{Map, Value, json};
 /// A GPU that is busy for less of the time is waiting for the host.
 const BUSY_MIN: f64 = 0.5;
 
-/// The stages so far: when each began, and what the GPU had done by then.
+/// The stages so far.
 pub struct Stages {
     gpu: Arc<Gpu>,
-    begun: Arc<Mutex<Vec<(&'static str, Instant, Done)>>>,
+    begun: Arc<Mutex<Vec<Begun>>>,
 }
+
+/// A stage, when it began, and what the GPU had done by then.
+type Begun = (&'static str, Instant, Done);
 
 impl Stages {
     pub fn new(gpu: &Arc<Gpu>) -> Self {

@@ -111,7 +111,6 @@ impl Work<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::gpu::{Limits, test_gpu};
 
     #[test]
