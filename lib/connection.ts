@@ -21,6 +21,15 @@ export interface ConnectionOptions {
    * sees everything that was committed before it.
    */
   readConsistencyInterval?: number;
+  /**
+   * What a write waits for before its promise resolves. Default: `"full"`.
+   *
+   * - `"full"`: the disk has it. Neither a killed process nor a power cut loses it.
+   * - `"relaxed"`: the system has it. A killed process loses nothing. A power cut may lose the last
+   *   writes, or leave the table in need of {@link Connection.repairTable}, which brings back its
+   *   last whole version. For bulk loads, and for what can be made again.
+   */
+  durability?: 'full' | 'relaxed';
 }
 
 /** Options of {@link Connection.tableNames}. */
@@ -53,10 +62,11 @@ export async function connect(
   if (typeof target === 'object' && target !== null) ({ uri, ...options } = target);
   else uri = target;
   text('uri', uri);
-  checkOptions<ConnectionOptions>('connect', options, ['readConsistencyInterval']);
+  checkOptions<ConnectionOptions>('connect', options, ['readConsistencyInterval', 'durability']);
   const seconds = number('readConsistencyInterval', options?.readConsistencyInterval, 0);
   const readConsistencyIntervalMs = seconds === undefined ? undefined : seconds * 1000;
-  const native = addon().NativeConnection.connect(uri, { readConsistencyIntervalMs });
+  const durability = oneOf('durability', options?.durability, ['full', 'relaxed']);
+  const native = addon().NativeConnection.connect(uri, { readConsistencyIntervalMs, durability });
   return new Connection(await rethrow(native));
 }
 

@@ -32,6 +32,8 @@ export interface NativeAccelerator {
 export interface NativeConnectOptions {
   /** How old a handle's view of a table may be. Absent: every read looks. */
   readConsistencyIntervalMs?: number;
+  /** What a write waits for. Absent: the disk. */
+  durability?: 'full' | 'relaxed';
 }
 
 export interface NativeConnection {
