@@ -10,7 +10,7 @@ import { rethrow } from './errors.js';
 import { addon } from './native.js';
 import type { NativeConnection } from './native-types.js';
 import type { RepairResult } from './optimize.js';
-import { checkOptions, invalid, number, optionalWholeNumber, text } from './options.js';
+import { checkOptions, invalid, number, oneOf, optionalWholeNumber, text } from './options.js';
 import type { RowsOf, StoredRow } from './row-types.js';
 import { Table } from './table.js';
 
