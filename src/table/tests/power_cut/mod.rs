@@ -274,3 +274,16 @@ fn half_a_dropped_table_does_not_get_its_name_back() {
         }
     }
 }
+
+#[test]
+fn an_append_waits_for_the_disk_four_times_and_a_relaxed_one_never() {
+    for (durability, expected) in [(Durability::Full, 4), (Durability::Relaxed, 0)] {
+        let mut run = Run::new();
+        run.take(Step::Create, &TableOptions::default());
+        let before = run.recording.moments().len();
+
+        run.take(Step::Add(1), &TableOptions { durability, ..TableOptions::default() });
+
+        assert_eq!(run.recording.moments().len() - before, expected);
+    }
+}
