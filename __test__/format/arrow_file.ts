@@ -7,8 +7,11 @@ import {
   RecordBatchReader,
   type Schema,
 } from 'apache-arrow';
+import { Footer } from 'apache-arrow/fb/footer';
+import { ByteBuffer } from 'flatbuffers';
 import { check, Parts, type Reader } from './bytes.js';
 import { crc32c } from './crc32c.js';
+import { type ColumnStatistics, checkStatistics, readStatistics } from './statistics.js';
 
 const MAGIC = 'ARROW1';
 
@@ -24,6 +27,8 @@ const END_BYTES = 10;
 export interface ArrowFile {
   schema: Schema;
   batches: RecordBatch[];
+  /** For each column what the footer says of its values; null if that is nothing. */
+  statistics: Array<ColumnStatistics | null>;
 }
 
 /** What a message of rows, or of a dictionary's values, begins with. */
@@ -62,7 +67,14 @@ export function readArrowFile(bytes: Uint8Array, name: string, footerChecksum: n
   );
   checkBlocks([...blocks.dictionaryBatches()], dictionaries, name);
   checkBlocks([...blocks.recordBatches()], batches, name);
-  return { schema: reader.schema, batches: [...(reader as Iterable<RecordBatch>)] };
+  const fromFooter = Footer.getRootAsFooter(new ByteBuffer(footer));
+  const arrowFile = {
+    schema: reader.schema,
+    batches: [...(reader as Iterable<RecordBatch>)],
+    statistics: readStatistics(fromFooter, name),
+  };
+  checkStatistics(arrowFile, name);
+  return arrowFile;
 }
 
 function checkMagic(from: Reader): void {

@@ -13,6 +13,7 @@ pub mod flat;
 mod ivf;
 mod ivf_flat;
 pub mod ivf_pq;
+mod masks;
 pub mod scalar;
 mod search;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use config::{
 };
 pub use extend::{Extended, Extension, extend};
 pub use ivf::{Calibration, Effort};
+pub use masks::{Masks, Wanted};
 pub use search::{EarlyStop, Found, Probe, Range, VectorIndex};
 pub use threads::build_threads;
 pub use top_k::{Candidate, TopK};

@@ -114,7 +114,7 @@ impl IndexAccess {
 
     /// Partitions of the index.
     pub fn partitions(&self) -> usize {
-        self.setting("numPartitions").unwrap_or(1).max(1) as usize
+        self.index.partitions().unwrap_or(1)
     }
 
     /// Bytes of a row in the index, its id included.
@@ -122,10 +122,6 @@ impl IndexAccess {
         let entry = self.index.entry();
         let bytes: u64 = entry.files.iter().map(|file| file.bytes).sum();
         (bytes / entry.rows.max(1)) as usize
-    }
-
-    fn setting(&self, name: &str) -> Option<u64> {
-        self.index.entry().details.get("settings")?.get(name)?.as_u64()
     }
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
-use roaring::RoaringTreemap;
 
 use crate::distance::{Metric, Query};
 use crate::error::Result;
-use crate::index::{Candidate, Probe, Range, TopK, VectorColumn, flat};
+use crate::index::{Candidate, Probe, Range, TopK, VectorColumn, Wanted, flat};
 use crate::progress::Progress;
 use crate::query::access::{Access, IndexAccess, check_target, choose_access};
 use crate::query::request::Nearest;
+use crate::query::row_set::RowSet;
 use crate::query::snapshot::Snapshot;
 use crate::query::strategy::Choice;
 use crate::query::target::{Target, resolve};
@@ -34,7 +34,7 @@ pub(crate) struct NearestPlan {
     /// The ids of rows that are left out because fastSearch was asked for.
     pub left_out: Interval<u64>,
     /// The rows there are, if the index knows some that are gone.
-    rows_left: Option<Arc<RoaringTreemap>>,
+    rows_left: Option<Arc<RowSet>>,
 }
 
 impl NearestPlan {
@@ -66,7 +66,7 @@ impl NearestPlan {
     /// The nearest rows to each query vector, nearest first. Only those in `rows`, if given.
     pub fn run(
         &self,
-        rows: Option<&RoaringTreemap>,
+        rows: Option<&RowSet>,
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Vec<Candidate>>> {
@@ -79,7 +79,7 @@ impl NearestPlan {
     fn run_one(
         &self,
         query: &Query,
-        rows: Option<&RoaringTreemap>,
+        rows: Option<&RowSet>,
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Candidate>> {
@@ -95,12 +95,20 @@ impl NearestPlan {
         &self,
         query: &Query,
         row_ids: Interval<u64>,
-        rows: Option<&RoaringTreemap>,
+        rows: Option<&RowSet>,
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Candidate>> {
         let started = Instant::now();
-        let found = flat::search(&self.column, query, self.k, self.range, row_ids.clone(), rows, progress)?;
+        let found = flat::search(
+            &self.column,
+            query,
+            self.k,
+            self.range,
+            row_ids.clone(),
+            rows.map(|rows| &**rows),
+            progress,
+        )?;
         if let Some(trace) = trace {
             let in_column = || self.column.chunks().iter().map(|chunk| chunk.rows_in(&row_ids).len() as u64);
             let compared =
@@ -114,7 +122,7 @@ impl NearestPlan {
         &self,
         access: &IndexAccess,
         query: &Query,
-        rows: Option<&RoaringTreemap>,
+        rows: Option<&RowSet>,
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Candidate>> {
@@ -147,7 +155,7 @@ impl NearestPlan {
         &self,
         access: &IndexAccess,
         query: &Query,
-        rows: Option<&RoaringTreemap>,
+        rows: Option<&RowSet>,
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Candidate>> {
@@ -156,7 +164,9 @@ impl NearestPlan {
         // A filter lets no row through that is gone.
         let rows = rows.or(self.rows_left.as_deref());
         let matching = rows.map(|rows| rows.len() as f64 / self.known_rows(access) as f64);
-        let probe = Probe { rows, ..access.probe(self.k, matching, index.calibration()) };
+        let masks = rows.map(|rows| (rows, rows.masks(&access.index, &index)));
+        let wanted = masks.as_ref().map(|(rows, masks)| Wanted { rows, masks });
+        let probe = Probe { rows: wanted, ..access.probe(self.k, matching, index.calibration()) };
         let found = index.search(query, &probe, progress)?;
         if let Some(trace) = trace {
             let detail = format!(

@@ -6,6 +6,7 @@
 
 mod checked_json;
 pub mod files;
+mod keys;
 mod layout;
 mod manifest;
 mod map;
@@ -14,11 +15,13 @@ mod schema;
 mod segment;
 mod segment_writer;
 mod sets;
+mod statistics;
 mod tags;
 mod temporary;
 mod version;
 
 pub use files::{FileEntry, NewFiles};
+pub use keys::{KeyType, Keys};
 pub use manifest::{
     ColumnPlace, DeletionsEntry, FORMAT, IndexEntry, Manifest, PartEntry, RowIdsEntry, SegmentEntry,
 };
@@ -28,6 +31,7 @@ pub use schema::stored_schema;
 pub use segment::Segment;
 pub use segment_writer::{Limits, SegmentWriter, write_part};
 pub use sets::{write_deletions, write_row_ids};
+pub use statistics::ColumnStatistics;
 pub use tags::TagList;
 pub use temporary::TemporaryFolder;
 pub use version::{BatchRef, Version};

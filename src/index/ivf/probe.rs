@@ -105,7 +105,7 @@ impl<'a> Ranking<'a> {
 /// Probes partitions in order: at least `probes_min`, then on to `probes_max` while it is worth it: while
 /// those to come are within reach, or, without an early stop, while there are too few candidates. `scan` offers
 /// a partition's rows to the candidates and returns how many rows it looked at; it is told the partition that
-/// probably follows.
+/// probably follows. A partition of which it looks at none is passed over and does not count.
 pub(crate) fn probe(
     ranking: &mut Ranking<'_>,
     probe: &Probe<'_>,
@@ -116,25 +116,34 @@ pub(crate) fn probe(
     let mut top = TopK::new(probe.candidates);
     let mut found = Found::nothing(exact);
     let probes_max = probe.probes_max.unwrap_or(usize::MAX).max(probe.probes_min).min(ranking.len());
-    let Some(first) = ranking.get(0, probe.ahead()) else { return Ok(found) };
-    let mut early =
-        probe.early_stop.map(|stop| (stop, Reach::new(ranking.scale(), first.score, stop.k, None)));
-    while found.partitions_searched < probes_max {
-        let place = found.partitions_searched;
+    let scale = ranking.scale();
+    let mut reach = None;
+    for place in 0.. {
+        let searched = found.partitions_searched;
+        if searched == probes_max {
+            break;
+        }
         let Some(ranked) = ranking.get(place, probe.ahead()) else { break };
-        // The first partition is never out of reach.
-        if place >= probe.probes_min.max(early.is_some().into()) {
-            found.stopped_early = match &mut early {
-                Some((stop, reach)) => reach.of(place, ranked.score, &top) > stop.reach,
-                None => top.len() >= probe.candidates,
+        if searched >= probe.probes_min {
+            found.stopped_early = match (probe.early_stop, &mut reach) {
+                (None, _) => top.len() >= probe.candidates,
+                // The first partition is never out of reach.
+                (Some(_), None) => false,
+                (Some(stop), Some(reach)) => Reach::of(reach, searched, ranked.score, &top) > stop.reach,
             };
             if found.stopped_early {
                 break;
             }
         }
         progress.check()?;
-        found.rows_scanned += scan(ranked, ranking.after(place), &mut top)?;
-        found.partitions_searched += 1;
+        let rows = scan(ranked, ranking.after(place), &mut top)?;
+        if rows > 0 {
+            found.rows_scanned += rows;
+            found.partitions_searched += 1;
+            if let (Some(stop), None) = (probe.early_stop, &reach) {
+                reach = Some(Reach::new(scale, ranked.score, stop.k, None));
+            }
+        }
     }
     found.candidates = top.into_sorted();
     Ok(found)

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use roaring::RoaringTreemap;
-
 use super::codebook::Codebook;
 use super::estimate::QueryTerms;
 use super::file::{self, Extent};
@@ -11,7 +9,7 @@ use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable};
 use crate::distance::{Metric, Query};
 use crate::error::{Error, Result};
 use crate::index::ivf::{Calibrated, IndexFile, IndexFiles, Ranked, Ranking, ScanPartition, Space, probe};
-use crate::index::{Candidate, Found, Probe, TopK};
+use crate::index::{Candidate, Found, Probe, TopK, Wanted};
 use crate::progress::Progress;
 
 /// An open IVF_PQ index.
@@ -81,7 +79,7 @@ impl IvfPq {
         &self,
         query: &Query,
         ahead: usize,
-        rows: Option<&RoaringTreemap>,
+        rows: Option<Wanted<'_>>,
         each: &mut dyn FnMut(&mut Ranking<'_>, &mut ScanPartition<'_>) -> Result<()>,
     ) -> Result<()> {
         let Some(point) = self.space.query_point(query) else { return Ok(()) };
@@ -139,43 +137,48 @@ struct Scan<'a> {
     index: &'a IvfPq,
     table: ScanTable,
     terms: QueryTerms,
-    rows: Option<&'a RoaringTreemap>,
+    rows: Option<Wanted<'a>>,
 }
 
 impl Scan<'_> {
-    /// Offers the rows of a partition to `top`; returns how many there are.
+    /// Offers the rows of a partition that count to `top`; returns how many it looked at.
     fn partition(&mut self, ranked: Ranked, top: &mut TopK) -> Result<u64> {
         let index = self.index;
         let layout = index.layout;
         let base = self.terms.base(ranked.score, index.centroid(ranked.partition));
         let mut scanned = 0;
-        for file in index.files.iter() {
+        for (file_at, file) in index.files.iter().enumerate() {
             let rows = file.directory()[ranked.partition].rows;
             let extent = file.extent(ranked.partition)?;
             let Extent { blocks, lower, row_ids } = Extent::of(layout, extent, rows as usize);
+            let words = self.rows.map(|rows| rows.mask(file_at, ranked.partition, row_ids));
             let blocks = blocks.chunks_exact(layout.bytes()).zip(row_ids.chunks(BLOCK_ROWS)).enumerate();
             for (at, (block, row_ids)) in blocks {
+                let wanted = words.map_or(u64::MAX, |words| words.get(at).copied().unwrap_or(0));
+                if wanted == 0 {
+                    continue;
+                }
                 let lower = &lower[at * BLOCK_ROWS * layout.lower_bytes()..];
-                self.block(block, lower, row_ids, base, top);
+                self.block(block, lower, row_ids, wanted, base, top);
+                scanned += row_ids.len() as u64;
             }
-            scanned += rows;
         }
         Ok(scanned)
     }
 
+    /// `wanted`: a bit for each row that counts.
     #[inline]
-    fn block(&mut self, block: &[u8], lower: &[u8], row_ids: &[u64], base: f32, top: &mut TopK) {
+    fn block(&mut self, block: &[u8], lower: &[u8], row_ids: &[u64], wanted: u64, base: f32, top: &mut TopK) {
         // The next number up, so that a row as far as the worst one kept passes and can win by its id.
         let threshold = (top.threshold() / self.terms.unit).next_up();
         let mut estimates = [0.0; BLOCK_ROWS];
-        let mut passed = self.table.scan(block, lower, base, self.terms.factor, threshold, &mut estimates);
+        let factor = self.terms.factor;
+        let mut passed = self.table.scan_some(block, lower, wanted, base, factor, threshold, &mut estimates);
         while passed != 0 {
             let row = passed.trailing_zeros() as usize;
             passed &= passed - 1;
             let Some(&row_id) = row_ids.get(row) else { break };
-            if self.rows.is_none_or(|rows| rows.contains(row_id)) {
-                top.push(Candidate { distance: self.terms.unit * estimates[row], row_id });
-            }
+            top.push(Candidate { distance: self.terms.unit * estimates[row], row_id });
         }
     }
 }

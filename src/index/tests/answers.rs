@@ -157,7 +157,9 @@ fn only_rows_of_the_set_are_found_and_probing_goes_on_until_there_are_enough() {
     );
     for config in [pq(Metric::L2, 30, 4, 8), ivf_flat(Metric::L2, 30)] {
         let Indexed { index, .. } = table.build(&config, config.kind(), &Progress::none()).unwrap();
-        let probe = Probe { candidates: 21, probes_min: 2, rows: Some(&rows), ..Probe::default() };
+        let masks = index.masks();
+        let wanted = Some(Wanted { rows: &rows, masks: &masks });
+        let probe = Probe { candidates: 21, probes_min: 2, rows: wanted, ..Probe::default() };
 
         assert_eq!(&reranked(&table, &index, &query, &probe, 15), expected.as_ref().unwrap());
         let limited = Probe { probes_max: Some(2), ..probe };

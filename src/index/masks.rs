@@ -1,0 +1,93 @@
+//! A set of rows in the order of an index: a bit for each row of a partition.
+//!
+//! To look up a row's id in a set takes many times as long as to scan its code. So what was looked up is kept, for
+//! the next query of the same set. A partition is looked at when a search first comes to it.
+
+use std::sync::OnceLock;
+
+use roaring::{RoaringBitmap, RoaringTreemap};
+
+/// Rows of a partition that share a word of its mask.
+const WORD_ROWS: usize = 64;
+
+/// Which rows count, and what an index knows of that.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The rows.
+    pub rows: &'a RoaringTreemap,
+    /// Made for these rows by [`super::VectorIndex::masks`] of the index that is searched.
+    pub masks: &'a Masks,
+}
+
+/// What an index knows of one set of rows; nothing at first.
+#[derive(Debug)]
+pub struct Masks {
+    /// For each file of the index, of each partition.
+    files: Box<[Box<[OnceLock<Mask>]>]>,
+}
+
+/// A bit for each row of a partition, the first row's the lowest; no words if no row counts.
+type Mask = Box<[u64]>;
+
+impl Masks {
+    /// For an index of so many files, which have so many partitions each.
+    pub(super) fn new(files: usize, partitions: usize) -> Self {
+        let partitions = || (0..partitions).map(|_| OnceLock::new()).collect();
+        Self { files: (0..files).map(|_| partitions()).collect() }
+    }
+
+    /// About how many bytes it comes to take, for an index of so many rows.
+    pub fn bytes(files: usize, partitions: usize, rows: u64) -> usize {
+        // The last word of a partition is on average half full.
+        files * partitions * (size_of::<OnceLock<Mask>>() + size_of::<u64>()) + rows as usize / 8
+    }
+}
+
+impl<'a> Wanted<'a> {
+    /// Which rows of a partition of one of the files count: a bit for each row of each block of 64. They have
+    /// these ids, which ascend.
+    pub(super) fn mask(self, file: usize, partition: usize, row_ids: &[u64]) -> &'a [u64] {
+        self.masks.files[file][partition].get_or_init(|| mask(self.rows, row_ids))
+    }
+}
+
+fn mask(rows: &RoaringTreemap, row_ids: &[u64]) -> Mask {
+    let mut words = vec![0u64; row_ids.len().div_ceil(WORD_ROWS)];
+    let mut place = 0;
+    for ids in row_ids.chunk_by(|a, b| a >> 32 == b >> 32) {
+        let high = (ids[0] >> 32) as u32;
+        if let Some((_, bitmap)) = rows.bitmaps().find(|(other, _)| *other == high) {
+            set_bits(&mut words, place, bitmap, ids);
+        }
+        place += ids.len();
+    }
+    if words.iter().all(|&word| word == 0) { Box::default() } else { words.into() }
+}
+
+/// Sets the bits from `place` on of those rows that are in `bitmap`.
+fn set_bits(words: &mut [u64], place: usize, bitmap: &RoaringBitmap, ids: &[u64]) {
+    for (place, &id) in (place..).zip(ids) {
+        words[place / WORD_ROWS] |= u64::from(bitmap.contains(id as u32)) << (place % WORD_ROWS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_has_the_bits_of_the_rows_that_count_wherever_their_ids_are() {
+        let row_ids: Vec<u64> = (0..500).map(|i| i * 7 + (i / 200) * (1 << 32)).collect();
+        let wanted: RoaringTreemap =
+            row_ids.iter().copied().filter(|id| id % 3 == 0).chain([5, 1 << 40]).collect();
+        let masks = Masks::new(2, 3);
+        let wanted_rows = Wanted { rows: &wanted, masks: &masks };
+
+        let mask = wanted_rows.mask(1, 2, &row_ids);
+
+        let bit = |place: usize| mask[place / 64] >> (place % 64) & 1 == 1;
+        assert!(row_ids.iter().enumerate().all(|(place, id)| bit(place) == wanted.contains(*id)));
+        assert_eq!(wanted_rows.mask(0, 2, &[5, 6, 7]), [1]);
+        assert!(wanted_rows.mask(0, 1, &[6]).is_empty());
+    }
+}
