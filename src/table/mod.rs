@@ -22,7 +22,6 @@ mod merge;
 mod name;
 mod optimize;
 mod read;
-mod reindex;
 mod repair;
 mod rewrite;
 mod state;
