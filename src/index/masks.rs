@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 
 use roaring::{RoaringBitmap, RoaringTreemap};
 
+use crate::error::Result;
+
 /// Rows of a partition that share a word of its mask.
 const WORD_ROWS: usize = 64;
 
@@ -48,6 +50,16 @@ impl<'a> Wanted<'a> {
     /// these ids, which ascend.
     pub(super) fn mask(self, file: usize, partition: usize, row_ids: &[u64]) -> &'a [u64] {
         self.masks.files[file][partition].get_or_init(|| mask(self.rows, row_ids))
+    }
+}
+
+impl Wanted<'_> {
+    /// Whether a row of a partition counts, of which each file has rows with these ids. Files that cannot be read may
+    /// have some.
+    pub(super) fn counts<'r>(self, partition: usize, files: impl Iterator<Item = Result<&'r [u64]>>) -> bool {
+        files.enumerate().any(|(at, row_ids)| {
+            row_ids.map_or(true, |row_ids| !self.mask(at, partition, row_ids).is_empty())
+        })
     }
 }
 

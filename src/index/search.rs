@@ -1,7 +1,9 @@
 //! One index, opened: what every kind of index answers.
 
 use std::path::Path;
+use std::slice;
 
+use rayon::prelude::*;
 use roaring::RoaringTreemap;
 
 use super::VectorColumn;
@@ -14,6 +16,10 @@ use crate::distance::{Metric, Query};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::storage::{FileEntry, IndexEntry};
+
+/// The most queries that go through the index together: the more, the more they share, and the more memory their tables
+/// and rankings take.
+const GROUP_MAX: usize = 128;
 
 /// Distances that count: `[lower, upper)`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -180,6 +186,37 @@ impl VectorIndex {
     /// If the query has other dimensions or another metric than the index, if a partition is damaged, or if
     /// `progress` says to stop.
     pub fn search(&self, query: &Query, probe: &Probe<'_>, progress: &Progress) -> Result<Found> {
+        let found = self.search_group(slice::from_ref(query), probe, progress)?;
+        found.into_iter().next().ok_or_else(|| Error::internal("a query without an answer"))
+    }
+
+    /// What [`VectorIndex::search`] finds for each of several queries, on the threads of the current rayon pool.
+    /// Queries share what they read: a partition is searched for all that look into it while it is in a cache.
+    ///
+    /// # Errors
+    /// Those of [`VectorIndex::search`].
+    pub fn search_all(
+        &self,
+        queries: &[Query],
+        probe: &Probe<'_>,
+        progress: &Progress,
+    ) -> Result<Vec<Found>> {
+        let group = queries.len().div_ceil(rayon::current_num_threads()).clamp(1, GROUP_MAX);
+        let groups = queries.par_chunks(group).map(|group| self.search_group(group, probe, progress));
+        Ok(groups.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    fn search_group(&self, queries: &[Query], probe: &Probe<'_>, progress: &Progress) -> Result<Vec<Found>> {
+        for query in queries {
+            self.check(query)?;
+        }
+        match &self.kind {
+            Kind::IvfPq(index) => index.search(queries, probe, progress),
+            Kind::IvfFlat(index) => index.search(queries, probe, progress),
+        }
+    }
+
+    fn check(&self, query: &Query) -> Result<()> {
         if query.dim() != self.dim() {
             let (expected, actual) = (self.dim(), query.dim());
             return Err(Error::DimensionMismatch { column: self.column.clone(), expected, actual });
@@ -188,10 +225,7 @@ impl VectorIndex {
             let expected = format!("the index was built for {}", self.metric());
             return Err(Error::invalid("distanceType", query.metric(), expected));
         }
-        match &self.kind {
-            Kind::IvfPq(index) => index.search(query, probe, progress),
-            Kind::IvfFlat(index) => index.search(query, probe, progress),
-        }
+        Ok(())
     }
 
     /// Reads the whole index and compares it with its checksums.
