@@ -164,7 +164,7 @@ fn describe_index(nearest: &NearestPlan, access: &IndexAccess, what: &str) -> Ve
         vec![format!("  IndexSearch: index={}, type={}, {what}, {depth}", entry.name, entry.kind)];
     if entry.kind == "IVF_PQ" {
         lines.push(match access.rerank {
-            true => format!("    Rerank: candidates={}", access.candidates),
+            true => format!("    Rerank: candidates={}", access.expected_candidates(nearest.k, None)),
             false => "    NoRerank: _distance is the index's estimate".to_owned(),
         });
     }

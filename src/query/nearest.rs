@@ -199,14 +199,15 @@ impl NearestPlan {
 
     /// What a search among `matches` rows has to choose from.
     pub fn choice(&self, access: &IndexAccess, matches: u64) -> Choice {
+        let rows = self.known_rows(access);
         Choice {
             matches,
-            rows: self.known_rows(access),
+            rows,
             vector_bytes: self.column.dim() * self.column.element().bytes(),
             index_row_bytes: access.row_bytes(),
             probes: access.expected_probes(),
             partitions: access.partitions(),
-            candidates: access.candidates,
+            candidates: access.expected_candidates(self.k, Some(matches as f64 / rows as f64)),
         }
     }
 }
