@@ -5,12 +5,10 @@
 
 use std::sync::OnceLock;
 
-use roaring::{RoaringBitmap, RoaringTreemap};
+use roaring::RoaringTreemap;
 
+use super::bits::Bits;
 use crate::error::Result;
-
-/// Rows of a partition that share a word of its mask.
-const WORD_ROWS: usize = 64;
 
 /// Which rows count, and what an index knows of that.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +22,7 @@ pub struct Wanted<'a> {
 /// What an index knows of one set of rows; nothing at first.
 #[derive(Debug)]
 pub struct Masks {
+    bits: OnceLock<Bits>,
     /// For each file of the index, of each partition.
     files: Box<[Box<[OnceLock<Mask>]>]>,
 }
@@ -35,13 +34,14 @@ impl Masks {
     /// For an index of so many files, which have so many partitions each.
     pub(super) fn new(files: usize, partitions: usize) -> Self {
         let partitions = || (0..partitions).map(|_| OnceLock::new()).collect();
-        Self { files: (0..files).map(|_| partitions()).collect() }
+        Self { bits: OnceLock::new(), files: (0..files).map(|_| partitions()).collect() }
     }
 
-    /// About how many bytes it comes to take, for an index of so many rows.
-    pub fn bytes(files: usize, partitions: usize, rows: u64) -> usize {
+    /// About how many bytes it comes to take, for an index of so many rows with ids below `row_id_end`.
+    pub fn bytes(files: usize, partitions: usize, rows: u64, row_id_end: u64) -> usize {
         // The last word of a partition is on average half full.
-        files * partitions * (size_of::<OnceLock<Mask>>() + size_of::<u64>()) + rows as usize / 8
+        let headers = files * partitions * (size_of::<OnceLock<Mask>>() + size_of::<u64>());
+        headers + (rows + row_id_end) as usize / 8
     }
 }
 
@@ -49,7 +49,11 @@ impl<'a> Wanted<'a> {
     /// Which rows of a partition of one of the files count: a bit for each row of each block of 64. They have
     /// these ids, which ascend.
     pub(super) fn mask(self, file: usize, partition: usize, row_ids: &[u64]) -> &'a [u64] {
-        self.masks.files[file][partition].get_or_init(|| mask(self.rows, row_ids))
+        self.masks.files[file][partition].get_or_init(|| {
+            let bits = self.masks.bits.get_or_init(|| Bits::from(self.rows));
+            let words = bits.of(row_ids);
+            if words.iter().all(|&word| word == 0) { Box::default() } else { words.into() }
+        })
     }
 }
 
@@ -60,26 +64,6 @@ impl Wanted<'_> {
         files.enumerate().any(|(at, row_ids)| {
             row_ids.map_or(true, |row_ids| !self.mask(at, partition, row_ids).is_empty())
         })
-    }
-}
-
-fn mask(rows: &RoaringTreemap, row_ids: &[u64]) -> Mask {
-    let mut words = vec![0u64; row_ids.len().div_ceil(WORD_ROWS)];
-    let mut place = 0;
-    for ids in row_ids.chunk_by(|a, b| a >> 32 == b >> 32) {
-        let high = (ids[0] >> 32) as u32;
-        if let Some((_, bitmap)) = rows.bitmaps().find(|(other, _)| *other == high) {
-            set_bits(&mut words, place, bitmap, ids);
-        }
-        place += ids.len();
-    }
-    if words.iter().all(|&word| word == 0) { Box::default() } else { words.into() }
-}
-
-/// Sets the bits from `place` on of those rows that are in `bitmap`.
-fn set_bits(words: &mut [u64], place: usize, bitmap: &RoaringBitmap, ids: &[u64]) {
-    for (place, &id) in (place..).zip(ids) {
-        words[place / WORD_ROWS] |= u64::from(bitmap.contains(id as u32)) << (place % WORD_ROWS);
     }
 }
 

@@ -5,6 +5,7 @@
 //! theirs is written once, by [`build`] or [`extend`], and read in place, by [`VectorIndex`]. `scalar` finds the
 //! rows that have a value instead: [`build_scalar`] writes what a [`ScalarIndex`](scalar::ScalarIndex) reads.
 
+mod bits;
 mod build;
 mod column;
 mod config;

@@ -65,8 +65,8 @@ pub(crate) enum Depth {
 impl IndexAccess {
     /// How many candidates the index has to find for `k` rows among `matching`, a share of all rows.
     ///
-    /// Where rows that match lie without regard to the vectors, the k nearest of them are among as many candidates as
-    /// the k / share nearest of all are, and so are those of a filter that lets just the near ones through.
+    /// Rows that match lie farther from each other than rows do, and the error of an estimate reaches past fewer of them;
+    /// but they may be the near ones. Measured: more than for k of all rows, far fewer than for the k / share nearest.
     fn candidates(&self, k: usize, matching: Option<f64>, calibration: Option<&Calibration>) -> usize {
         if self.index.entry().kind == "IVF_FLAT" {
             // Its distances are exact, so that the best candidates are the answer.
@@ -81,7 +81,7 @@ impl IndexAccess {
         };
         match calibration {
             Some(known) => {
-                let found = known.effort(spread(k, matching), recall).candidates;
+                let found = known.effort(spread(k, matching.map(f64::sqrt)), recall).candidates;
                 found.min(k.saturating_add(REFINE_MAX))
             }
             None => (k * DEFAULT_REFINE).clamp(REFINE_MIN, k + REFINE_MAX),

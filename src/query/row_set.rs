@@ -32,7 +32,9 @@ impl RowSet {
     /// About how many bytes it takes once it was searched for in all of some indexes.
     pub(crate) fn bytes(&self, indexes: &[Arc<OpenIndex>]) -> usize {
         let masks = indexes.iter().filter_map(|index| index.partitions().zip(Some(index.entry())));
-        let masks = masks.map(|(partitions, entry)| Masks::bytes(entry.files.len(), partitions, entry.rows));
+        let masks = masks.map(|(partitions, entry)| {
+            Masks::bytes(entry.files.len(), partitions, entry.rows, entry.row_id_end)
+        });
         self.rows.serialized_size() + masks.sum::<usize>()
     }
 }

@@ -9,8 +9,11 @@ use crate::filter::{Filter, Parameter};
 use crate::query::row_set::RowSet;
 use crate::query::snapshot::OpenIndex;
 
-/// The most bytes that the sets of a snapshot take, with the filters that name them.
+/// The most bytes that the sets of a snapshot take, with the filters that name them ...
 const BYTES_MAX: usize = 32 << 20;
+
+/// ... or as many as one row in so many, in a large table: a set and what searches learn of it may take three bits a row.
+const ROWS_PER_BYTE: u64 = 2;
 
 /// Row sets by the filter that they belong to. The one that was used longest ago goes first.
 #[derive(Debug)]
@@ -34,13 +37,12 @@ struct Entry {
     used: u64,
 }
 
-impl Default for RowSets {
-    fn default() -> Self {
-        Self::new(BYTES_MAX)
-    }
-}
-
 impl RowSets {
+    /// Room for sets of the rows of a version with ids below `row_id_end`.
+    pub fn of_rows(row_id_end: u64) -> Self {
+        Self::new(BYTES_MAX.max((row_id_end / ROWS_PER_BYTE) as usize))
+    }
+
     fn new(bytes_max: usize) -> Self {
         Self { bytes_max, kept: Mutex::default() }
     }
@@ -113,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_set_is_found_by_its_text_and_its_values() {
-        let sets = RowSets::default();
+        let sets = RowSets::of_rows(1);
         let with = |parameter| {
             let mut filter = Filter::from("a = ?");
             filter.conditions[0].parameters.push(parameter);

@@ -37,13 +37,8 @@ impl Snapshot {
                     .unwrap_or_else(|| Arc::new(OpenIndex::new(entry.clone(), version.folder().to_owned())))
             })
             .collect();
-        Self {
-            version,
-            indexes,
-            vector_columns: Mutex::default(),
-            row_sets: RowSets::default(),
-            live_row_ids: OnceLock::new(),
-        }
+        let row_sets = RowSets::of_rows(version.manifest().next_row_id);
+        Self { version, indexes, vector_columns: Mutex::default(), row_sets, live_row_ids: OnceLock::new() }
     }
 
     /// Maps all files of the version, so that it stays readable when they are removed from the table's folder.
