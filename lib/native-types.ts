@@ -26,12 +26,15 @@ export interface NativeAccelerator {
   maxBindingBytes: number;
   maxWorkgroupBytes: number;
   features: string[];
+  variants: string[];
   unfit?: string;
 }
 
 export interface NativeConnectOptions {
   /** How old a handle's view of a table may be. Absent: every read looks. */
   readConsistencyIntervalMs?: number;
+  /** What a write waits for. Absent: the disk. */
+  durability?: 'full' | 'relaxed';
 }
 
 export interface NativeConnection {

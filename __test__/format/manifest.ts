@@ -4,6 +4,7 @@ import {
   anything,
   array,
   count,
+  flag,
   map,
   nullOr,
   number,
@@ -58,6 +59,7 @@ export const EFFORT = object({
 export const VECTOR_DETAILS = object({
   settings: VECTOR_SETTINGS,
   device: text,
+  deviceVariant: nullOr(text),
   deviceFailure: nullOr(text),
   threads: count,
   seconds: map(number),
@@ -103,6 +105,7 @@ export const MANIFEST = object({
   next_row_id: count,
   segments: array(SEGMENT),
   indexes: array(INDEX),
+  relaxed: absentOr(flag),
 });
 
 export const TAGS = object({ crc32c: text, format: count, revision: count, tags: map(count) });

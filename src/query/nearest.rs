@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::distance::{Metric, Query};
 use crate::error::Result;
-use crate::index::{Candidate, Found, Probe, Range, TopK, VectorColumn, Wanted, flat};
+use crate::index::{Candidate, Found, Probe, Range, TopK, VectorColumn, VectorIndex, Wanted, flat};
 use crate::progress::Progress;
 use crate::query::access::{Access, IndexAccess, check_target, choose_access};
 use crate::query::request::Nearest;
@@ -139,7 +139,6 @@ impl NearestPlan {
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Vec<Candidate>>> {
-        let started = Instant::now();
         let index = access.index.open()?;
         // A filter lets no row through that is gone.
         let rows = rows.or(self.rows_left.as_deref());
@@ -147,40 +146,46 @@ impl NearestPlan {
         let masks = rows.map(|rows| (rows, rows.masks(&access.index, &index)));
         let wanted = masks.as_ref().map(|(rows, masks)| Wanted { rows, masks });
         let probe = Probe { rows: wanted, ..access.probe(self.k, matching, index.calibration()) };
-        let found = match self.queries.as_slice() {
-            // On this thread.
-            [query] => vec![index.search(query, &probe, progress)?],
-            queries => index.search_all(queries, &probe, progress)?,
-        };
+        if let [_] = self.queries.as_slice() {
+            return self.probe_group(access, &index, &self.queries, &probe, progress, trace);
+        }
+        let group = index.group(self.queries.len(), &probe, rayon::current_num_threads());
+        let groups = self.queries.par_chunks(group);
+        let found = groups.map(|group| self.probe_group(access, &index, group, &probe, progress, trace));
+        Ok(found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// Asks the index with some of the queries, on this thread.
+    fn probe_group(
+        &self,
+        access: &IndexAccess,
+        index: &VectorIndex,
+        queries: &[Query],
+        probe: &Probe<'_>,
+        progress: &Progress,
+        trace: Option<&Trace>,
+    ) -> Result<Vec<Vec<Candidate>>> {
+        let started = Instant::now();
+        let found = index.search_all(queries, probe, progress)?;
         if let Some(trace) = trace {
             let candidates = found.iter().map(|found| found.candidates.len()).sum();
             trace.step("probe", describe(&found, index.partitions()), candidates, started);
         }
-        if access.rerank && found.iter().any(|found| !found.exact) {
-            return self.rerank(&found, trace);
+        if !access.rerank || found.iter().all(|found| found.exact) {
+            return Ok(found.into_iter().map(|found| self.best(found.candidates)).collect());
         }
-        Ok(found.into_iter().map(|found| self.best(found.candidates)).collect())
-    }
-
-    /// Recomputes distances from the stored vectors.
-    fn rerank(&self, found: &[Found], trace: Option<&Trace>) -> Result<Vec<Vec<Candidate>>> {
         let started = Instant::now();
-        let reranked = match (self.queries.as_slice(), found) {
-            ([query], [found]) => vec![self.recompute(query, &found.candidates)],
-            (queries, found) => {
-                let queries = queries.par_iter().zip(found);
-                queries.map(|(query, found)| self.recompute(query, &found.candidates)).collect()
-            }
-        };
+        let compared: usize = found.iter().map(|found| found.candidates.len()).sum();
+        let reranked = queries.iter().zip(&found).map(|(query, found)| self.rerank(query, &found.candidates));
+        let reranked: Vec<_> = reranked.collect();
         if let Some(trace) = trace {
-            let compared: usize = found.iter().map(|found| found.candidates.len()).sum();
             trace.step("rerank", format!("compared={compared}"), total(&reranked), started);
         }
         Ok(reranked)
     }
 
-    /// The best of some candidates by their exact distances.
-    fn recompute(&self, query: &Query, candidates: &[Candidate]) -> Vec<Candidate> {
+    /// The best of some candidates by their exact distances, recomputed from the stored vectors.
+    fn rerank(&self, query: &Query, candidates: &[Candidate]) -> Vec<Candidate> {
         // In row order, so that the stored vectors are read from front to back.
         let mut row_ids: Vec<u64> = candidates.iter().map(|candidate| candidate.row_id).collect();
         row_ids.sort_unstable();

@@ -198,6 +198,19 @@ fn a_batch_finds_what_each_of_its_queries_finds_alone() {
 }
 
 #[test]
+fn queries_go_together_where_several_of_them_look_into_a_partition() {
+    let table = Table::new(column(ElementKind::F32, &clustered(900, 4, 1), 4));
+    let Indexed { index, .. } = table.build(&ivf_flat(Metric::L2, 20), "a", &Progress::none()).unwrap();
+    let probes = |probes_min| Probe { candidates: 10, probes_min, ..Probe::default() };
+
+    assert_eq!([1, 2, 9].map(|queries| index.group(queries, &probes(5), 1)), [1, 1, 9]);
+    assert_eq!(index.group(40, &probes(1), 1), 40);
+    assert_eq!(index.group(40, &probes(1), 2), 1);
+    assert_eq!(index.group(0, &everything(10), 2), 1);
+    assert!(index.group(10_000, &everything(10), 4) < 1000);
+}
+
+#[test]
 fn a_query_of_another_shape_or_metric_is_an_error() {
     let table = Table::new(column(ElementKind::F32, &clustered(50, 4, 1), 4));
     let Indexed { index, .. } = table.build(&pq(Metric::L2, 2, 2, 8), "a", &Progress::none()).unwrap();
