@@ -109,10 +109,11 @@ fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> + Clone {
 
 /// Sets the bits from `first` to `last`.
 fn fill(words: &mut [u64], first: usize, last: usize) {
-    for at in first / WORD..=last / WORD {
-        let from = if at == first / WORD { u64::MAX << (first % WORD) } else { u64::MAX };
-        let to = if at == last / WORD { u64::MAX >> (WORD - 1 - last % WORD) } else { u64::MAX };
-        words[at] |= from & to;
+    let (start, end) = (first / WORD, last / WORD);
+    for (at, word) in (start..=end).zip(&mut words[start..=end]) {
+        let from = if at == start { u64::MAX << (first % WORD) } else { u64::MAX };
+        let to = if at == end { u64::MAX >> (WORD - 1 - last % WORD) } else { u64::MAX };
+        *word |= from & to;
     }
 }
 
