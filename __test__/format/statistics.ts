@@ -43,12 +43,8 @@ function statisticsOf(type: DataType, column: Vector): ColumnStatistics | null {
   if (keyType === undefined) return null;
   const all = keysOf(column, keyType);
   const keys = all.filter((key) => key !== null).sort();
-  const statistics: ColumnStatistics = { nulls: all.length - keys.length };
-  if (keys.length === 0) return statistics;
-  statistics.min = keys[0]!.slice(0, DIGITS);
-  const max = cutUp(keys.at(-1)!);
-  if (max !== undefined) statistics.max = max;
-  return statistics;
+  const [min, max] = [keys[0]?.slice(0, DIGITS), keys.length > 0 ? cutUp(keys.at(-1)!) : undefined];
+  return { nulls: all.length - keys.length, min, max };
 }
 
 /** The least short key that no key which begins like a long one is greater than; undefined if there is none. */
