@@ -63,7 +63,10 @@ export interface IndexStatistics {
   distanceType?: string;
   /** How many parts it has. */
   numIndices?: number;
-  /** Its settings, and how it was built. */
+  /**
+   * Its settings, and how it was built. `skippedRows` counts the rows that an index of vectors leaves out: deleted
+   * ones that are still in their files, and those without a vector.
+   */
   details: Record<string, any>;
 }
 
