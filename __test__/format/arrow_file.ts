@@ -7,8 +7,6 @@ import {
   RecordBatchReader,
   type Schema,
 } from 'apache-arrow';
-import { Footer } from 'apache-arrow/fb/footer';
-import { ByteBuffer } from 'flatbuffers';
 import { check, Parts, type Reader } from './bytes.js';
 import { crc32c } from './crc32c.js';
 import { type ColumnStatistics, checkStatistics, readStatistics } from './statistics.js';
@@ -67,11 +65,10 @@ export function readArrowFile(bytes: Uint8Array, name: string, footerChecksum: n
   );
   checkBlocks([...blocks.dictionaryBatches()], dictionaries, name);
   checkBlocks([...blocks.recordBatches()], batches, name);
-  const fromFooter = Footer.getRootAsFooter(new ByteBuffer(footer));
   const arrowFile = {
     schema: reader.schema,
     batches: [...(reader as Iterable<RecordBatch>)],
-    statistics: readStatistics(fromFooter, name),
+    statistics: readStatistics(footer, name),
   };
   checkStatistics(arrowFile, name);
   return arrowFile;

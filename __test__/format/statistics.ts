@@ -1,6 +1,6 @@
 /** What the footer of a file of rows says of the values of its columns. */
 import { type DataType, Vector } from 'apache-arrow';
-import type { Footer } from 'apache-arrow/fb/footer';
+import { ByteBuffer } from 'flatbuffers';
 import type { ArrowFile } from './arrow_file.js';
 import { check } from './bytes.js';
 import { absentOr, array, count, nullOr, object, text } from './json.js';
@@ -20,11 +20,22 @@ const KEY = 'quiverdb:statistics';
 /** Bounds have at most so many digits. */
 const DIGITS = 64;
 
+/** Where fields of the flatbuffers `Footer` and `KeyValue` are in their tables. */
+const CUSTOM_METADATA = 12;
+const PAIR_KEY = 4;
+const PAIR_VALUE = 6;
+
 /** The statistics of each column, by the custom metadata of a footer. */
-export function readStatistics(footer: Footer, name: string): Array<ColumnStatistics | null> {
-  const pair = footer.customMetadata(0);
-  check(footer.customMetadataLength() === 1 && pair?.key() === KEY, `${name}: has no statistics`);
-  return array(nullOr(COLUMN_STATISTICS))(JSON.parse(pair?.value() ?? ''), `${name}: statistics`);
+export function readStatistics(footer: Uint8Array, name: string): Array<ColumnStatistics | null> {
+  const bytes = new ByteBuffer(footer);
+  const table = bytes.readInt32(0);
+  const field = bytes.__offset(table, CUSTOM_METADATA);
+  check(field !== 0, `${name}: has no custom metadata`);
+  check(bytes.__vector_len(table + field) === 1, `${name}: has other custom metadata too`);
+  const pair = bytes.__indirect(bytes.__vector(table + field));
+  const text = (at: number) => String(bytes.__string(pair + bytes.__offset(pair, at)));
+  check(text(PAIR_KEY) === KEY, `${name}: has ${text(PAIR_KEY)}, and no statistics`);
+  return array(nullOr(COLUMN_STATISTICS))(JSON.parse(text(PAIR_VALUE)), `${name}: statistics`);
 }
 
 /** Says that the statistics of a file are those of its values. */

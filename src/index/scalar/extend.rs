@@ -1,6 +1,5 @@
 //! Adding rows to a scalar index that is there: see [`crate::index::extend`].
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use roaring::RoaringTreemap;
 
 use super::ScalarIndex;
 use super::build::NewRows;
-use crate::error::{IoContext, Result};
+use crate::error::Result;
 use crate::index::extend::{Extended, kept_files};
 use crate::progress::Progress;
 use crate::storage::{IndexEntry, NewFiles, Version, files};
@@ -41,7 +40,7 @@ pub fn extend(
     let ScalarExtension { entry, version, live, rewrite } = *extension;
     let (kind, known) = (index.kind(), index.files());
     let file_rows: Vec<u64> = known.iter().map(|file| file.rows()).collect();
-    fs::create_dir(folder).at("create", folder)?;
+    files::create_new_folder(folder)?;
     let new_files = NewFiles::one(folder);
     let new = NewRows::read(kind, version, &entry.column, entry.row_id_end, folder, progress)?;
     let kept = if rewrite { 0 } else { kept_files(&file_rows, new.rows) };
@@ -52,9 +51,6 @@ pub fn extend(
         None => file_rows[kept..].iter().sum::<u64>() + new.rows,
     };
     let (file, _) = new.write(kind, &known[kept..], live, rows, folder, progress)?;
-    for folder in folder.ancestors().take(2) {
-        files::sync_folder(folder)?;
-    }
     new_files.keep();
     let mut all = entry.files[..kept].to_vec();
     all.push(file);
