@@ -62,7 +62,12 @@ impl Table {
         let name = options.name.clone().unwrap_or_else(|| format!("{column}_idx"));
         check_free(snapshot.version().manifest(), &name, options.replace)?;
 
-        let (entry, new_files) = self.build_index(&snapshot, name, column, &options.config, progress)?;
+        let (entry, mut new_files) = self.build_index(&snapshot, name, column, &options.config, progress)?;
+        if self.handle.options.durability.is_full() {
+            new_files.sync()?;
+        }
+        // Syncing takes longer than building a small index.
+        progress.check()?;
         let covered = snapshot.version().manifest();
         self.commit_files(new_files, |manifest| {
             check_free(manifest, &entry.name, options.replace)?;
