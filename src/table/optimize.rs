@@ -56,11 +56,10 @@ impl Table {
     /// removes old versions. Reads and writes go on meanwhile.
     ///
     /// # Errors
-    /// Those of [`Table::compact`], [`Table::extend_indexes`], [`Table::reindex`] and [`Table::clean_up`].
+    /// Those of [`Table::compact`], [`Table::extend_indexes`] and [`Table::clean_up`].
     pub fn optimize(&self, options: &OptimizeOptions, progress: &Progress) -> Result<Optimized> {
         let compacted = self.compact(progress)?;
         let indexes = self.extend_indexes(progress)?;
-        self.reindex(progress)?;
         let cleaned = self.clean_up(&options.cleanup(), progress)?;
         Ok(Optimized { compacted, indexes, cleaned })
     }
