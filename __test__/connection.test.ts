@@ -49,6 +49,7 @@ describe('connect', () => {
     ['x', { readConsistencyInterval: -1 }, 'readConsistencyInterval is -1'],
     ['x', { readConsistencyInterval: Number.NaN }, 'readConsistencyInterval is NaN'],
     ['x', { readConsistencyIntervall: 1 }, "did you mean 'readConsistencyInterval'?"],
+    ['x', { keepVersions: 0 }, 'keepVersions is 0'],
     ['x', 5, 'the options of connect is 5'],
   ])('refuses %j with %j', async (uri, options, message) => {
     const error = await rejection(connect(uri as any, options as any));

@@ -8,6 +8,7 @@ import { fromIpc, schemaToIpc } from './arrow/make-table.js';
 import { type SchemaLike, schemaDifference, toSchema } from './arrow/schema.js';
 import { type Data, openData } from './data.js';
 import { QuiverError, rethrow } from './errors.js';
+import { type KeepVersions, retention } from './keep-versions.js';
 import { addon } from './native.js';
 import type { NativeConnection, NativeTable } from './native-types.js';
 import type { RepairResult } from './optimize.js';
@@ -30,7 +31,24 @@ export interface ConnectionOptions {
    * sees everything that was committed before it.
    */
   readConsistencyInterval?: number;
+  /**
+   * Which versions of a table stay when it is put in order. Default: `{ versions: 100, hours: 1 }`, the last 100
+   * and everything of the last hour.
+   */
+  keepVersions?: KeepVersions;
+  /**
+   * Whether tables that this process writes to are kept in order in the background: small files joined, deleted rows
+   * taken off the disk, new rows added to indexes, old versions removed. See {@link Table.upkeepStatus}.
+   * Default: true.
+   */
+  upkeep?: boolean;
 }
+
+const CONNECTION_OPTIONS: readonly (keyof ConnectionOptions)[] = [
+  'readConsistencyInterval',
+  'keepVersions',
+  'upkeep',
+];
 
 /** Options of {@link Connection.createTable}. */
 export interface CreateTableOptions {
@@ -77,10 +95,14 @@ export async function connect(
   if (typeof target === 'object' && target !== null) ({ uri, ...options } = target);
   else uri = target;
   text('uri', uri);
-  checkOptions<ConnectionOptions>('connect', options, ['readConsistencyInterval']);
+  checkOptions<ConnectionOptions>('connect', options, CONNECTION_OPTIONS);
   const seconds = number('readConsistencyInterval', options?.readConsistencyInterval, 0);
   const readConsistencyIntervalMs = seconds === undefined ? undefined : seconds * 1000;
-  const native = addon().NativeConnection.connect(uri, { readConsistencyIntervalMs });
+  const native = addon().NativeConnection.connect(uri, {
+    readConsistencyIntervalMs,
+    keep: retention(options?.keepVersions),
+    upkeep: flag('upkeep', options?.upkeep),
+  });
   return new Connection(await rethrow(native));
 }
 

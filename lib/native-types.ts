@@ -32,6 +32,16 @@ export interface NativeAccelerator {
 export interface NativeConnectOptions {
   /** How old a handle's view of a table may be. Absent: every read looks. */
   readConsistencyIntervalMs?: number;
+  /** Absent: the last 100, and all of the last hour. */
+  keep?: NativeRetention;
+  /** Absent: true. */
+  upkeep?: boolean;
+}
+
+export interface NativeRetention {
+  /** May be infinite. */
+  versions: number;
+  ageMs: number;
 }
 
 export interface NativeConnection {
@@ -110,6 +120,13 @@ export interface NativeTable {
   ): Promise<NativeOptimized>;
   verify(): Promise<NativeVerified>;
   diskUsage(): Promise<NativeDiskUsage>;
+  upkeepStatus(): NativeUpkeepStatus;
+}
+
+export interface NativeUpkeepStatus {
+  state: 'off' | 'idle' | 'waiting' | 'running';
+  done: number;
+  lastError?: string;
 }
 
 export interface NativeDeleted {
@@ -188,7 +205,7 @@ export interface NativeTag {
 export interface NativeOptimizeOptions {
   /** Milliseconds since 1970. */
   cleanupBeforeMs?: number;
-  keepVersions?: number;
+  keep?: NativeRetention;
   deleteUnverified?: boolean;
 }
 

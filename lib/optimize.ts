@@ -4,18 +4,19 @@
  * @module
  */
 import { cancellable, type StageProgress } from './cancellable.js';
+import { type KeepVersions, retention } from './keep-versions.js';
 import type { NativeTable } from './native-types.js';
-import { callback, checkOptions, flag, invalid, optionalWholeNumber } from './options.js';
+import { callback, checkOptions, flag, invalid } from './options.js';
 
 /** Options of {@link Table.optimize}. */
 export interface OptimizeOptions {
-  /** Versions made before this time are removed. Default: those that `keepVersions` says. */
+  /** Versions made before this time are removed. Default: those that `keepVersions` lets go. */
   cleanupOlderThan?: Date;
   /**
-   * How many of the newest versions stay. Default: the newest 100, and all of the last hour. Tagged versions
-   * always stay, and so does what a handle shows or a query reads.
+   * Which versions stay. Default: with `cleanupOlderThan` just the newest and those since then, else what
+   * {@link connect} was told.
    */
-  keepVersions?: number;
+  keepVersions?: KeepVersions;
   /**
    * Whether files that no version names are removed even if they are less than a day old. Only safe when
    * nobody else is writing to the table. Default: false.
@@ -80,6 +81,21 @@ export interface DiskUsage {
   manifestBytes: number;
 }
 
+/** What {@link Table.upkeepStatus} tells. */
+export interface UpkeepStatus {
+  /**
+   * - `"off"`: the connection was opened with `upkeep: false`, or the table is closed.
+   * - `"idle"`: everything is done since this process last wrote.
+   * - `"waiting"`: it looks at what was written when nobody has written for two seconds, or another process is at it.
+   * - `"running"`: it is at work.
+   */
+  state: 'off' | 'idle' | 'waiting' | 'running';
+  /** How many things it has done, such as joining some files or adding rows to an index. */
+  done: number;
+  /** What went wrong last, if nothing went well since. It is tried again later. */
+  lastError?: string;
+}
+
 /** What {@link Connection.repairTable} found and did. */
 export interface RepairResult {
   /** The newest version now. */
@@ -106,7 +122,7 @@ export async function optimize(
   ]);
   const settings = {
     cleanupBeforeMs: time(options?.cleanupOlderThan),
-    keepVersions: optionalWholeNumber('keepVersions', options?.keepVersions),
+    keep: retention(options?.keepVersions),
     deleteUnverified: flag('deleteUnverified', options?.deleteUnverified),
   };
   const onProgress = callback('onProgress', options?.onProgress);

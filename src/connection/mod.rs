@@ -15,7 +15,9 @@ use crate::error::{Error, IoContext, Result};
 use crate::progress::Progress;
 use crate::storage::files;
 use crate::storage::{Manifest, TemporaryFolder};
-use crate::table::{CreateMode, Repaired, Table, TableOptions, Writer, check_name, folder_of, name_of};
+use crate::table::{
+    CreateMode, Repaired, Retention, Table, TableOptions, Writer, check_name, folder_of, name_of,
+};
 
 use uri::Location;
 
@@ -23,11 +25,22 @@ use uri::Location;
 const DROPPED_PREFIX: &str = ".dropped-";
 
 /// How a connection behaves.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct ConnectOptions {
     /// How old a table's snapshot may be before a read looks for a newer version. Default zero:
     /// every read sees all that was committed before it, by any process.
     pub read_consistency_interval: Duration,
+    /// Which versions of a table stay when it is put in order. Default: the last 100, and all of the last hour.
+    pub retention: Retention,
+    /// Whether tables are kept in order in the background once they are written to: see
+    /// [`Table::upkeep_status`]. Default: yes.
+    pub upkeep: bool,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self { read_consistency_interval: Duration::ZERO, retention: Retention::default(), upkeep: true }
+    }
 }
 
 /// A handle to a folder of tables. Clones are the same handle: closing one closes all.
@@ -161,8 +174,8 @@ impl Connection {
     }
 
     fn table_options(&self, place: &Place) -> TableOptions {
-        let read_consistency_interval = self.handle.options.read_consistency_interval;
-        TableOptions { read_consistency_interval, home: place.home.clone() }
+        let ConnectOptions { read_consistency_interval, retention, upkeep } = self.handle.options;
+        TableOptions { read_consistency_interval, home: place.home.clone(), retention, upkeep }
     }
 
     fn place(&self) -> Result<Place> {

@@ -2,6 +2,7 @@ mod changes;
 mod columns;
 mod indexes;
 mod model;
+mod upkeep;
 
 use arrow::array::{ArrayRef, AsArray, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
@@ -88,7 +89,8 @@ fn a_snapshot_does_not_change() {
 #[test]
 fn a_consistency_interval_saves_looking() {
     let (folder, _table) = empty_table();
-    let options = TableOptions { read_consistency_interval: Duration::from_secs(3600), home: None };
+    let options =
+        TableOptions { read_consistency_interval: Duration::from_secs(3600), ..TableOptions::default() };
     let lazy = Table::open(folder.path(), "t", options).unwrap();
 
     reopened(&folder).add(&rows(0..2)).unwrap();

@@ -6,7 +6,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 
 use quiverdb::query::{Request, Select};
-use quiverdb::table::{CreateMode, NewValue, OptimizeOptions, Table};
+use quiverdb::table::{CreateMode, NewValue, OptimizeOptions, Retention, Table};
 
 use crate::{child, connect, create_index, neighbours, none, rows, run, schema, task, upsert};
 
@@ -35,7 +35,7 @@ fn change_and_stop() {
         table.update(Some(counter.into()), &[("text".to_owned(), longer)], &none()).unwrap();
         table.delete(format!("id = {}", own(process, round)[0]), &none()).unwrap();
         if round % PROCESSES == process {
-            let options = OptimizeOptions { keep_versions: Some(20), ..OptimizeOptions::default() };
+            let options = OptimizeOptions { keep: Some(Retention::last(20)), ..OptimizeOptions::default() };
             table.optimize(&options, &none()).unwrap();
         }
     }

@@ -110,7 +110,7 @@ fn take(step: &Step, table: &Table, model: &mut Model, history: &mut History) {
             assert_eq!(table.list_versions().unwrap().len(), 1);
         }
         Step::Optimize => {
-            let options = OptimizeOptions { keep_versions: Some(2), ..OptimizeOptions::default() };
+            let options = OptimizeOptions { keep: Some(Retention::last(2)), ..OptimizeOptions::default() };
             table.optimize(&options, &none).unwrap();
             history.clear();
         }
