@@ -206,6 +206,7 @@ export interface NativeOptimizeOptions {
   /** Milliseconds since 1970. */
   cleanupBeforeMs?: number;
   keep?: NativeRetention;
+  retrain?: 'never' | 'if-worse' | 'always';
   deleteUnverified?: boolean;
 }
 
@@ -215,6 +216,7 @@ export interface NativeOptimized {
   filesRemoved: number;
   filesAdded: number;
   rowsIndexed: number;
+  retrained: number;
   bytesRemoved: number;
   oldVersionsRemoved: number;
 }
@@ -352,6 +354,7 @@ export interface NativeIndexStats {
   numIndices: number;
   /** JSON. */
   details: string;
+  retrain?: string;
 }
 
 export interface NativeTableStats {

@@ -63,6 +63,11 @@ export interface IndexStatistics {
   distanceType?: string;
   /** How many parts it has. */
   numIndices?: number;
+  /**
+   * Why it should be trained again, if it should: because it finds less than it was trained to, or has many times the
+   * rows. Upkeep does it by itself, and `optimize({ retrain: 'auto' })` on request.
+   */
+  retrain?: string;
   /** Its settings, and how it was built. */
   details: Record<string, any>;
 }

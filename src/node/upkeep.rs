@@ -13,7 +13,7 @@ use crate::node::job::{Pool, promise};
 use crate::node::table::NativeTable;
 use crate::progress::Progress;
 use crate::table::{
-    DiskUsage, OptimizeOptions, Optimized, Repaired, Retention, UpkeepState, UpkeepStatus, Verified,
+    DiskUsage, OptimizeOptions, Optimized, Repaired, Retention, Retrain, UpkeepState, UpkeepStatus, Verified,
     shut_down_upkeep,
 };
 
@@ -40,6 +40,9 @@ pub struct NativeOptimizeOptions {
     pub cleanup_before_ms: Option<f64>,
     /// Which versions stay.
     pub keep: Option<NativeRetention>,
+    /// Which indexes are trained again: never (default), if-worse or always.
+    #[napi(ts_type = "'never' | 'if-worse' | 'always'")]
+    pub retrain: Option<String>,
     /// Whether files that no version names go even if they are new.
     pub delete_unverified: Option<bool>,
 }
@@ -49,6 +52,11 @@ impl From<NativeOptimizeOptions> for OptimizeOptions {
         Self {
             cleanup_before_ms: options.cleanup_before_ms.map(|before| before as i64),
             keep: options.keep.map(Retention::from),
+            retrain: match options.retrain.as_deref() {
+                Some("always") => Retrain::Always,
+                Some("if-worse") => Retrain::IfWorse,
+                _ => Retrain::Never,
+            },
             delete_unverified: options.delete_unverified.unwrap_or(false),
         }
     }
@@ -67,6 +75,8 @@ pub struct NativeOptimized {
     pub files_added: f64,
     /// Rows that joined indexes.
     pub rows_indexed: f64,
+    /// Indexes that were trained again.
+    pub retrained: f64,
     /// Bytes of all files that went.
     pub bytes_removed: f64,
     /// Versions that went.
@@ -75,13 +85,14 @@ pub struct NativeOptimized {
 
 impl From<Optimized> for NativeOptimized {
     fn from(optimized: Optimized) -> Self {
-        let Optimized { compacted, indexes, cleaned } = optimized;
+        let Optimized { compacted, indexes, retrained, cleaned } = optimized;
         Self {
             fragments_removed: compacted.segments_removed as f64,
             fragments_added: compacted.segments_added as f64,
             files_removed: compacted.files_removed as f64,
             files_added: compacted.files_added as f64,
             rows_indexed: indexes.rows_added as f64,
+            retrained: retrained as f64,
             bytes_removed: cleaned.bytes_removed as f64,
             old_versions_removed: cleaned.versions_removed as f64,
         }

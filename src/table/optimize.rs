@@ -2,11 +2,10 @@
 
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::table::Retention;
-use crate::table::Table;
 use crate::table::cleanup::{CleanedUp, CleanupOptions};
 use crate::table::compact::Compacted;
 use crate::table::extend_indexes::ExtendedIndexes;
+use crate::table::{Retention, Retrain, Table};
 
 /// What stays when a table is put in order. Tagged versions always do.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,6 +16,8 @@ pub struct OptimizeOptions {
     ///
     /// [`TableOptions::retention`]: crate::table::TableOptions::retention
     pub keep: Option<Retention>,
+    /// Which indexes of vectors are trained again. Default: none.
+    pub retrain: Retrain,
     /// Whether files that no version names go even if they are new. Only safe if nobody else writes.
     pub delete_unverified: bool,
 }
@@ -42,6 +43,8 @@ pub struct Optimized {
     pub compacted: Compacted,
     /// Rows that joined indexes.
     pub indexes: ExtendedIndexes,
+    /// Indexes that were trained again.
+    pub retrained: usize,
     /// Files removed.
     pub cleaned: CleanedUp,
 }
@@ -51,13 +54,15 @@ impl Table {
     /// removes old versions. Reads and writes go on meanwhile.
     ///
     /// # Errors
-    /// Those of [`Table::compact`], [`Table::extend_indexes`], [`Table::reindex`] and [`Table::clean_up`].
+    /// Those of [`Table::compact`], [`Table::extend_indexes`], [`Table::retrain`], [`Table::reindex`] and
+    /// [`Table::clean_up`].
     pub fn optimize(&self, options: &OptimizeOptions, progress: &Progress) -> Result<Optimized> {
         let _paused = self.pause_upkeep();
         let compacted = self.compact(progress)?;
         let indexes = self.extend_indexes(progress)?;
+        let retrained = self.retrain(options.retrain, progress)?;
         self.reindex(progress)?;
         let cleaned = self.clean_up(&options.cleanup(self.handle.options.retention), progress)?;
-        Ok(Optimized { compacted, indexes, cleaned })
+        Ok(Optimized { compacted, indexes, retrained, cleaned })
     }
 }

@@ -2,6 +2,7 @@ mod changes;
 mod columns;
 mod indexes;
 mod model;
+mod retrain;
 mod upkeep;
 
 use arrow::array::{ArrayRef, AsArray, Int32Array, RecordBatch, StringArray};

@@ -17,6 +17,13 @@ fn kept_in_order(folder: &Path, retention: Retention) -> Table {
     Table::create(folder, "t", &schema(), CreateMode::Create, options(retention)).unwrap().finish().unwrap()
 }
 
+/// Adds each of the rows alone.
+fn add_each(table: &Table, ids: std::ops::Range<i32>) {
+    for id in ids {
+        table.add(&rows(id..id + 1)).unwrap();
+    }
+}
+
 /// Waits until upkeep has nothing to do.
 pub(super) fn wait_for_upkeep(table: &Table) -> UpkeepStatus {
     let started = Instant::now();
@@ -61,9 +68,7 @@ fn many_small_appends_become_few_files_and_old_versions_leave() {
 fn versions_stay_as_long_as_they_are_to_be_kept() {
     let folder = tempfile::tempdir().unwrap();
     let table = kept_in_order(folder.path(), Retention { versions: 2, age: Duration::from_secs(3600) });
-    for at in 0..100 {
-        table.add(&rows(at..at + 1)).unwrap();
-    }
+    add_each(&table, 0..100);
     wait_for_upkeep(&table);
     assert!(table.list_versions().unwrap().len() > 100);
     table.create_tag("early", 7).unwrap();
@@ -98,9 +103,7 @@ fn deleted_rows_leave_the_disk() {
 fn a_table_that_is_only_read_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let writer = kept_in_order(folder.path(), Retention::default());
-    for at in 0..3 {
-        writer.add(&rows(at..at + 1)).unwrap();
-    }
+    add_each(&writer, 0..3);
     writer.close();
     let before = Manifest::versions(writer.path()).unwrap();
 
@@ -120,9 +123,7 @@ fn without_upkeep_writers_join_small_files_and_old_versions_stay() {
     let table = Table::create(folder.path(), "t", &schema(), CreateMode::Create, off).unwrap();
     let table = table.finish().unwrap();
 
-    for at in 0..100 {
-        table.add(&rows(at..at + 1)).unwrap();
-    }
+    add_each(&table, 0..100);
 
     assert_eq!(table.upkeep_status().state, UpkeepState::Off);
     assert!(table.current().unwrap().segments().len() < 40);
@@ -137,9 +138,7 @@ fn two_processes_do_not_do_the_same_work() {
     // As another process would.
     let lock = fs::File::create(table.path().join("upkeep.lock")).unwrap();
     lock.lock().unwrap();
-    for at in 0..50 {
-        table.add(&rows(at..at + 1)).unwrap();
-    }
+    add_each(&table, 0..50);
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(table.current().unwrap().segments().len(), 50);
     assert_eq!(table.upkeep_status().state, UpkeepState::Waiting);
@@ -155,18 +154,14 @@ fn a_handle_that_is_closed_ends_upkeep_unless_there_is_another() {
     let folder = tempfile::tempdir().unwrap();
     let table = kept_in_order(folder.path(), Retention::last(1));
     let other = Table::open(folder.path(), "t", options(Retention::last(1))).unwrap();
-    for at in 0..100 {
-        table.add(&rows(at..at + 1)).unwrap();
-    }
+    add_each(&table, 0..100);
 
     table.close();
 
     assert_eq!(table.upkeep_status().state, UpkeepState::Off);
     wait_for_upkeep(&other);
     assert!(other.current().unwrap().segments().len() <= 17);
-    for at in 0..40 {
-        other.add(&rows(at..at + 1)).unwrap();
-    }
+    add_each(&other, 0..40);
     other.close();
     let before = Manifest::versions(other.path()).unwrap();
     std::thread::sleep(Duration::from_millis(200));
@@ -185,9 +180,7 @@ fn a_temporary_table_goes_although_upkeep_was_at_it() {
     let options = TableOptions { home: Some(home), ..options(Retention::last(1)) };
     let table = Table::create(&folder, "t", &schema(), CreateMode::Create, options).unwrap();
     let table = table.finish().unwrap();
-    for at in 0..200 {
-        table.add(&rows(at..at + 1)).unwrap();
-    }
+    add_each(&table, 0..200);
 
     table.close();
     drop(table);
@@ -204,15 +197,11 @@ fn a_temporary_table_goes_although_upkeep_was_at_it() {
 fn what_goes_wrong_is_told_and_harms_no_write() {
     let folder = tempfile::tempdir().unwrap();
     let table = kept_in_order(folder.path(), Retention::default());
-    for at in 0..10 {
-        table.add(&rows(at..at + 1)).unwrap();
-    }
-    let damaged = table.current().unwrap().manifest().segments[3].file.locate(table.path());
+    add_each(&table, 0..10);
+    let damaged = table.current().unwrap().manifest().segments[9].file.locate(table.path());
     fs::write(&damaged, "not rows").unwrap();
 
-    for at in 10..60 {
-        table.add(&rows(at..at + 1)).unwrap();
-    }
+    add_each(&table, 10..60);
     let status = wait_for_upkeep(&table);
 
     let name = damaged.file_name().unwrap().to_str().unwrap();
@@ -229,10 +218,7 @@ fn optimizing_goes_on_beside_upkeep() {
     std::thread::scope(|scope| {
         for writer in 0..2 {
             let table = &table;
-            scope.spawn(move || {
-                (0..60)
-                    .for_each(|at| drop(table.add(&rows(writer * 60 + at..writer * 60 + at + 1)).unwrap()));
-            });
+            scope.spawn(move || add_each(table, writer * 60..writer * 60 + 60));
         }
         for _ in 0..5 {
             table.optimize(&OptimizeOptions::default(), &Progress::none()).unwrap();
@@ -251,7 +237,7 @@ fn optimizing_goes_on_beside_upkeep() {
 fn a_table_that_was_dropped_is_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let table = kept_in_order(folder.path(), Retention::default());
-    (0..40).for_each(|at| drop(table.add(&rows(at..at + 1)).unwrap()));
+    add_each(&table, 0..40);
 
     fs::remove_dir_all(table.path()).unwrap();
 

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::due::{self, Memory, Task};
+use super::due::{self, Task};
 use super::lock::Lock;
+use super::versions::Memory;
 use super::worker;
 use super::{UpkeepState, UpkeepStatus};
 use crate::error::{Error, Result};
@@ -61,10 +62,13 @@ struct State {
 }
 
 /// How a turn ended.
-struct Turn {
-    /// When to look again, if nobody writes.
-    again: Option<Duration>,
-    settled: bool,
+enum Turn {
+    /// All is done. After so long there may be something again, although nobody writes.
+    Settled(Option<Duration>),
+    /// The rest is for when the table is at rest.
+    Busy,
+    /// Somebody else is at the same.
+    Elsewhere,
 }
 
 /// A table of one folder is looked after once for each way in which its versions are kept.
@@ -236,8 +240,17 @@ impl Charge {
         let again = match outcome {
             Ok(turn) => {
                 (state.failures, state.last_error, state.not_before) = (0, None, None);
-                state.settled = turn.settled && state.writes == writes;
-                turn.again
+                match turn {
+                    Turn::Settled(again) => {
+                        state.settled = state.writes == writes;
+                        again
+                    }
+                    Turn::Busy => Some(REST.saturating_sub(state.last_write.elapsed())),
+                    Turn::Elsewhere => {
+                        state.not_before = Some(Instant::now() + REST);
+                        Some(REST)
+                    }
+                }
             }
             // Closed, or paused: who goes on later says so.
             Err(Error::Cancelled { .. }) => None,
@@ -280,7 +293,6 @@ impl Charge {
             self.lock().memory = memory.clone();
         }
         let mut lock = None;
-        let later = Turn { again: Some(REST), settled: false };
         loop {
             progress.check()?;
             let snapshot = table.snapshot()?;
@@ -290,7 +302,7 @@ impl Charge {
                 match lock {
                     // It may have been done while somebody else had the lock.
                     Some(_) => continue,
-                    None => return Ok(later),
+                    None => return Ok(Turn::Elsewhere),
                 }
             }
             let is_done = table.look_after(&snapshot, &task, &mut memory, progress)?;
@@ -299,17 +311,10 @@ impl Charge {
             state.memory = memory.clone();
             drop(state);
             if !is_done && !matches!(task, Task::CleanUp) {
-                // Somebody else changed the table just there.
-                return Ok(later);
+                return Ok(Turn::Elsewhere);
             }
         }
-        let again = if resting { memory.next_cleanup(table.version()?) } else { Some(self.rest_in()) };
-        Ok(Turn { again, settled: resting })
-    }
-
-    /// How long until the table is at rest, if nobody writes.
-    fn rest_in(&self) -> Duration {
-        (self.lock().last_write + REST).saturating_duration_since(Instant::now())
+        Ok(if resting { Turn::Settled(memory.next_cleanup(table.version()?)) } else { Turn::Busy })
     }
 }
 

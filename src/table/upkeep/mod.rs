@@ -3,6 +3,7 @@
 //! - `charge` is a table in the care of this process, for as long as a handle to it is open. Handles tell it of their
 //!   writes, which costs them a look at the new version's list of segments.
 //! - `due` says what there is to do: much at once while a table is written to, the rest when it is left alone.
+//!   `versions` remembers what that is of old versions.
 //! - `worker` is one thread for all tables of the process, which gives way to all others.
 //! - `lock` keeps several processes from doing the same work.
 //!
@@ -13,6 +14,7 @@
 mod charge;
 mod due;
 mod lock;
+mod versions;
 mod worker;
 
 use std::time::Duration;

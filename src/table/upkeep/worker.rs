@@ -25,7 +25,10 @@ static AGENDA: Agenda = Agenda { visits: Mutex::new(Vec::new()), changed: Condva
 /// Has the thread look at a table then, or as soon as it has time. Starts the thread, the first time.
 pub(super) fn visit(at: Instant, charge: Weak<Charge>) {
     static THREAD: OnceLock<Option<ThreadPool>> = OnceLock::new();
-    AGENDA.visits().push(Visit { at, charge });
+    let mut visits = AGENDA.visits();
+    visits.retain(|visit| visit.charge.strong_count() > 0);
+    visits.push(Visit { at, charge });
+    drop(visits);
     AGENDA.changed.notify_one();
     THREAD.get_or_init(|| {
         // A pool of one, so that what runs on it computes on this thread alone. Without a thread there is no upkeep.
