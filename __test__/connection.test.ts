@@ -30,6 +30,20 @@ describe('connect', () => {
     expect(await (await connect(pathToFileURL(folder).href)).tableNames()).toEqual(['t']);
   });
 
+  test('writes without waiting for the disk, and readers see it all the same', async () => {
+    const folder = temporaryFolder();
+    const db = await connect(folder, { durability: 'relaxed' });
+    const table = await db.createTable('t', ladder(3));
+    await table.add(ladder(2));
+
+    const other = await (await connect({ uri: folder, durability: 'full' })).openTable('t');
+
+    expect(await other.countRows()).toBe(5);
+    await other.add(ladder(1));
+    expect(await table.countRows()).toBe(6);
+    expect((await table.verify()).problems).toEqual([]);
+  });
+
   test('keeps tables in memory for as long as one of its handles lives', async () => {
     const db = await connect('memory://');
     const other = await connect('memory://');
@@ -48,6 +62,8 @@ describe('connect', () => {
     [{}, undefined, 'uri is undefined'],
     ['x', { readConsistencyInterval: -1 }, 'readConsistencyInterval is -1'],
     ['x', { readConsistencyInterval: Number.NaN }, 'readConsistencyInterval is NaN'],
+    ['x', { durability: 'fast' }, 'durability is "fast"'],
+    ['x', { durability: true }, 'durability is true'],
     ['x', { readConsistencyIntervall: 1 }, "did you mean 'readConsistencyInterval'?"],
     ['x', { keepVersions: 0 }, 'keepVersions is 0'],
     ['x', 5, 'the options of connect is 5'],

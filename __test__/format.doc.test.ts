@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Field, Utf8 } from 'apache-arrow';
 import { expect, test } from 'vitest';
-import { Index } from '../lib/index.js';
+import { connect, Index } from '../lib/index.js';
 import { type DocRow, tableAfter } from './format/doc.js';
 import * as ivf from './format/ivf_header.js';
 import * as manifest from './format/manifest.js';
@@ -45,6 +45,7 @@ test('a page of keys begins as the document says', () => {
 const IS: Record<string, (value: any) => boolean> = {
   string: (value) => typeof value === 'string',
   number: (value) => typeof value === 'number',
+  boolean: (value) => typeof value === 'boolean',
   array: (value) => Array.isArray(value),
   object: (value) => value instanceof Object && !Array.isArray(value),
   null: (value) => value === null,
@@ -74,7 +75,7 @@ function expectMembers(table: DocRow[], objects: Array<Record<string, unknown>>)
 
 /** The documents of a table in which everything is that a manifest can have. */
 async function documents() {
-  const { db, pathOf } = await temporaryTables();
+  const { db, folder, pathOf } = await temporaryTables();
   const random = randomNumbers(7);
   const rows = Array.from({ length: 1200 }, (_, id) => ({
     id,
@@ -95,9 +96,11 @@ async function documents() {
   await table.createIndex('vector', { name: 'flat', config: Index.ivfFlat({ numPartitions: 2 }) });
   await table.createIndex('id', { config: Index.btree() });
   await (await table.tags()).create('tag', 1);
-  const read = (folder: string) =>
-    readdirSync(join(pathOf(table), folder)).map((name) =>
-      JSON.parse(readFileSync(join(pathOf(table), folder, name), 'utf8')),
+  const relaxed = await connect(folder, { durability: 'relaxed' });
+  await (await relaxed.openTable('t')).delete('id = 2');
+  const read = (kind: string) =>
+    readdirSync(join(pathOf(table), kind)).map((name) =>
+      JSON.parse(readFileSync(join(pathOf(table), kind, name), 'utf8')),
     );
   return { manifests: [...read('versions'), ...read('pinned')], tags: read('tags') };
 }

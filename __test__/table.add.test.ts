@@ -275,7 +275,7 @@ describe('what goes in comes out', () => {
     ['DateMillisecond', new arrow.DateMillisecond(), [new Date(1_700_000_000_123), day]],
     ['TimestampSecond', new arrow.TimestampSecond(), [-1000, day.getTime()]],
     ['TimestampMillisecond', new arrow.TimestampMillisecond(), [-1, day.getTime()]],
-    ['TimestampMicrosecond', new arrow.TimestampMicrosecond(), [-1, day.getTime()]],
+    ['TimestampMicrosecond', new arrow.TimestampMicrosecond(), [-1, 1709208000678.901]],
     ['TimestampNanosecond', new arrow.TimestampNanosecond(), [-1, day.getTime()]],
     ['Decimal', new arrow.Decimal(2, 20, 128), ['12345678901234567.89', '-0.01']],
     ['List', new arrow.List(item(new arrow.Utf8())), [['a', null], []]],

@@ -42,10 +42,20 @@ export interface ConnectionOptions {
    * Default: true.
    */
   upkeep?: boolean;
+  /**
+   * What a write waits for before its promise resolves. Default: `"full"`.
+   *
+   * - `"full"`: the disk has it. Neither a killed process nor a power cut loses it.
+   * - `"relaxed"`: the system has it. A killed process loses nothing. A power cut may lose the last
+   *   writes, or leave the table in need of {@link Connection.repairTable}, which brings back its
+   *   last whole version. For bulk loads, and for what can be made again.
+   */
+  durability?: 'full' | 'relaxed';
 }
 
 const CONNECTION_OPTIONS: readonly (keyof ConnectionOptions)[] = [
   'readConsistencyInterval',
+  'durability',
   'keepVersions',
   'upkeep',
 ];
@@ -97,9 +107,9 @@ export async function connect(
   text('uri', uri);
   checkOptions<ConnectionOptions>('connect', options, CONNECTION_OPTIONS);
   const seconds = number('readConsistencyInterval', options?.readConsistencyInterval, 0);
-  const readConsistencyIntervalMs = seconds === undefined ? undefined : seconds * 1000;
   const native = addon().NativeConnection.connect(uri, {
-    readConsistencyIntervalMs,
+    readConsistencyIntervalMs: seconds === undefined ? undefined : seconds * 1000,
+    durability: oneOf('durability', options?.durability, ['full', 'relaxed']),
     keep: retention(options?.keepVersions),
     upkeep: flag('upkeep', options?.upkeep),
   });

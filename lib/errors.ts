@@ -24,6 +24,7 @@ export type QuiverErrorCode =
   | 'CORRUPTED'
   | 'UNSUPPORTED_FORMAT'
   | 'IO'
+  | 'NOT_DURABLE'
   | 'CONFLICT'
   | 'VERSION_NOT_FOUND'
   | 'TAG_NOT_FOUND'

@@ -32,6 +32,8 @@ export interface NativeAccelerator {
 export interface NativeConnectOptions {
   /** How old a handle's view of a table may be. Absent: every read looks. */
   readConsistencyIntervalMs?: number;
+  /** What a write waits for. Absent: the disk. */
+  durability?: 'full' | 'relaxed';
   /** Absent: the last 100, and all of the last hour. */
   keep?: NativeRetention;
   /** Absent: true. */

@@ -183,6 +183,22 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// A change was made, and all readers see it, but the disk refused to make it durable.
+    #[error(
+        "{what} is there for all readers, but a power cut may undo it: cannot {action} {}: {source}; do not repeat \
+         the write, and look after the disk", .path.display()
+    )]
+    NotDurable {
+        /// What was published, for instance `the new version of the table`.
+        what: &'static str,
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+
     /// Another writer changed the table in a way this write cannot follow.
     #[error("{action} conflicts with another writer: {reason}; read the table again and repeat it")]
     Conflict {
@@ -303,6 +319,7 @@ impl Error {
             Self::Corrupted { .. } => "CORRUPTED",
             Self::UnsupportedFormat { .. } => "UNSUPPORTED_FORMAT",
             Self::Io { .. } => "IO",
+            Self::NotDurable { .. } => "NOT_DURABLE",
             Self::Conflict { .. } => "CONFLICT",
             Self::VersionNotFound { .. } => "VERSION_NOT_FOUND",
             Self::TagNotFound { .. } => "TAG_NOT_FOUND",
@@ -342,6 +359,14 @@ impl Error {
             name: name.to_owned(),
             similar: nearest(name, available.iter().map(String::as_str)),
             available,
+        }
+    }
+
+    /// An [`Error::NotDurable`] for what was published before syncing it failed.
+    pub(crate) fn not_durable(what: &'static str, error: Self) -> Self {
+        match error {
+            Self::Io { action, path, source } => Self::NotDurable { what, action, path, source },
+            other => other,
         }
     }
 

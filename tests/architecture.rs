@@ -47,6 +47,30 @@ const UNSAFE_FILES: &[&str] = &[
     "node/to_js.rs",
 ];
 
+/// The only folder that creates, names, removes and syncs files ...
+const DISK: &str = "src/storage/files/";
+
+/// ... and the words by which that is done.
+const DISK_WORDS: &[&str] = &[
+    "tempfile",
+    "OpenOptions",
+    "create_dir",
+    "create_dir_all",
+    "remove_file",
+    "remove_dir",
+    "remove_dir_all",
+    "hard_link",
+    "set_permissions",
+    "set_modified",
+    "set_times",
+    "sync_all",
+    "sync_data",
+];
+
+/// As those, where the word alone is not enough.
+const DISK_CALLS: &[&str] =
+    &["fs::rename", "fs::write", "fs::copy", "File::create", "File::create_new", "File::options"];
+
 /// The longest a file may be in lines, its unit tests not counted.
 const LINES_MAX: usize = 450;
 
@@ -108,6 +132,23 @@ fn unsafe_lives_in_kernels_and_the_memory_map() {
     };
     let faults = lines_with("unsafe", |file| !allowed(file));
     assert!(faults.is_empty(), "unsafe outside {UNSAFE_FILES:?}:\n{faults}");
+}
+
+#[test]
+fn one_folder_changes_the_disk() {
+    let mut faults = String::new();
+    for file in sources().iter().filter(|file| !file.is_tests() && !file.name.starts_with(DISK)) {
+        // What stands in a module of the file are its tests.
+        for (line, _, code) in code_lines(file).into_iter().filter(|(_, depth, _)| *depth == file.depth()) {
+            let mut words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+            if words.any(|word| DISK_WORDS.contains(&word))
+                || DISK_CALLS.iter().any(|call| code.contains(call))
+            {
+                let _ = writeln!(faults, "{}:{line}: {}", file.name, code.trim());
+            }
+        }
+    }
+    assert!(faults.is_empty(), "files are changed outside {DISK}:\n{faults}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The build of a scalar index sorts outside memory. The only test of its process, because it measures that.
 #![cfg(target_os = "linux")]
 
+mod memory;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use quiverdb::connection::{ConnectOptions, Connection};
@@ -34,34 +34,12 @@ fn memory_does_not_grow_with_the_rows() {
         writer.write(&batch()).unwrap();
     }
     let table = writer.finish().unwrap();
-    let before = anonymous_bytes();
 
-    let done = AtomicBool::new(false);
-    let peak = std::thread::scope(|scope| {
-        let watch = scope.spawn(|| {
-            let mut peak = 0;
-            while !done.load(Ordering::Relaxed) {
-                peak = peak.max(anonymous_bytes());
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            peak
-        });
-        let config = IndexConfig::Scalar(ScalarKind::BTree);
-        let options = IndexOptions { config, ..IndexOptions::default() };
-        let built = table.create_index("x", &options, &Progress::none());
-        done.store(true, Ordering::Relaxed);
-        built.unwrap();
-        watch.join().unwrap()
-    });
+    let config = IndexConfig::Scalar(ScalarKind::BTree);
+    let options = IndexOptions { config, ..IndexOptions::default() };
+    let (built, grown) = memory::grown_by(|| table.create_index("x", &options, &Progress::none()));
 
-    let grown = peak.saturating_sub(before);
+    built.unwrap();
     assert!(grown < MEMORY_MAX, "{} MiB for {ROWS} rows", grown >> 20);
     assert_eq!(table.count_rows(Some(&"x < 0 OR x >= 0".into())).unwrap(), ROWS as u64);
-}
-
-/// Memory of this process that is no mapped file.
-fn anonymous_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }

@@ -24,6 +24,11 @@ export const count: Decode<number> = (value, at) => {
   return value as number;
 };
 
+export const flag: Decode<boolean> = (value, at) => {
+  check(typeof value === 'boolean', `${at} is ${value}, not true or false`);
+  return value as boolean;
+};
+
 export const number: Decode<number> = (value, at) => {
   check(typeof value === 'number', `${at} is ${value}, not a number`);
   return value;

@@ -4,6 +4,7 @@ import {
   anything,
   array,
   count,
+  flag,
   map,
   nullOr,
   number,
@@ -105,6 +106,7 @@ export const MANIFEST = object({
   next_row_id: count,
   segments: array(SEGMENT),
   indexes: array(INDEX),
+  relaxed: absentOr(flag),
 });
 
 export const TAGS = object({ crc32c: text, format: count, revision: count, tags: map(count) });

@@ -20,6 +20,7 @@ import { type Manifest, TAGS } from './manifest.js';
 import {
   documentNumbers,
   documentPath,
+  oldestVersion,
   readManifest,
   readVersion,
   type Version,
@@ -40,10 +41,13 @@ export interface Table {
 /** All that is in a table's folder, `<name>.quiver`. */
 export function readTable(path: string): Table {
   const folder = new Folder(path);
-  const numbers = documentNumbers(folder, 'versions');
-  check(numbers.length > 0, `${path}: has no version, and so is no table`);
+  const there = documentNumbers(folder, 'versions');
+  check(there.length > 0, `${path}: has no version, and so is no table`);
+  const oldest = oldestVersion(folder) ?? there[0];
+  const numbers = there.filter((number) => number >= oldest);
+  check(numbers.length > 0, `${path}: version ${oldest} is missing`);
   numbers.forEach((number, i) => {
-    check(number === numbers[0] + i, `${path}: version ${numbers[0] + i} is missing`);
+    check(number === oldest + i, `${path}: version ${oldest + i} is missing`);
   });
   const manifests = numbers.map((number) => readManifest(folder, 'versions', number));
   checkHistory(manifests);

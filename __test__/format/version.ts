@@ -32,9 +32,21 @@ const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 /** Names of files with the number of what they describe. */
 const DOCUMENT = /^(\d{20})\.json$/;
 
+/** Names of files that say which version is the oldest one that must be there. They are empty. */
+const OLDEST = /^(\d{20})\.oldest$/;
+
+/** The number of the oldest version that must be there, if that was written down. */
+export function oldestVersion(folder: Folder): number | undefined {
+  const oldest = folder.names('versions').flatMap((name) => OLDEST.exec(name)?.[1] ?? []);
+  for (const number of oldest)
+    check(folder.document(`versions/${number}.oldest`).length === 0, `${number}.oldest: has bytes`);
+  return oldest.length > 0 ? Math.max(...oldest.map(Number)) : undefined;
+}
+
 /** The numbers of the documents in a folder, in order. */
 export function documentNumbers(folder: Folder, below: string): number[] {
   return folder.names(below).flatMap((name) => {
+    if (below === 'versions' && OLDEST.test(name)) return [];
     const number = DOCUMENT.exec(name)?.[1];
     check(number !== undefined, `${below}/${name} is no name of a document`);
     return Number(number);

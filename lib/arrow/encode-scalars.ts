@@ -93,9 +93,10 @@ function encodeTimestamps(type: DataType, values: Values, at: Place): Data {
     const ms = milliseconds(value);
     if (ms === undefined) return undefined;
     const wholeMs = Math.floor(ms);
-    // A millisecond has a fraction only if a finer unit was read out of a table before.
-    const nanoseconds = BigInt(wholeMs) * 1_000_000n + BigInt(Math.round((ms - wholeMs) * 1e6));
-    return floorDivide(nanoseconds * perSecond, 1_000_000_000n);
+    const whole = floorDivide(BigInt(wholeMs) * perSecond, 1000n);
+    // A millisecond has a fraction only if a finer unit was read out of a table before; a number holds it nearly.
+    const perMs = Number(perSecond) / 1000;
+    return perMs > 1 ? whole + BigInt(Math.round((ms - wholeMs) * perMs)) : whole;
   });
 }
 

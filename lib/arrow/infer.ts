@@ -146,8 +146,13 @@ function vectorType(name: string, value: unknown, options: InferOptions): DataTy
     : undefined;
   if (typed !== undefined) return vectorOf(declared ?? typed[1](), list.length);
   if (declared !== undefined) return vectorOf(declared, list.length);
-  const named = /vector|embedding/i.test(name) && typeof list[0] === 'number';
+  const named = isVectorName(name) && typeof list[0] === 'number';
   return named ? vectorOf(new arrow.Float32(), list.length) : undefined;
+}
+
+/** Whether lists of numbers in a column of this name are taken for vectors. */
+export function isVectorName(name: string): boolean {
+  return /vector|embedding/i.test(name);
 }
 
 function vectorOf(type: DataType, size: number): DataType {

@@ -1,183 +1,98 @@
 /**
- * Files of rows: JSON lines, CSV and Arrow.
+ * Files of rows, by the ending of their name: JSON lines, CSV, Arrow and Parquet. A file of any size passes through
+ * in batches.
  *
  * @module
  */
-import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { type ReadStream, statSync } from 'node:fs';
 import { extname } from 'node:path';
-import { createInterface } from 'node:readline';
-import { finished } from 'node:stream/promises';
-import { toRecordBatch } from '../arrow/foreign.js';
-import { Table as ArrowTable, tableFromIPC, tableToIPC } from '../arrow/library.js';
-import type { Data } from '../data.js';
-import type { Query } from '../query.js';
-import { plain } from './output.js';
+import type { RecordBatch, Schema } from '../arrow/library.js';
+import type { DataChunk } from '../data.js';
+import type { Step } from './output.js';
 import { UsageError } from './usage.js';
+import type { Columns } from './values.js';
 
-const ROWS_AT_ONCE = 1000;
-const FORMATS = '.jsonl, .ndjson, .csv, .arrow or .feather';
+export type Row = Record<string, any>;
+export type Report = (step: Step) => void;
 
-type Row = Record<string, any>;
+/** A file, and the table that its rows go into. */
+export interface FileToRead {
+  path: string;
+  /** The columns that are there already; none, if the table is made from the file. */
+  columns: Columns;
+  report: Report;
+}
+
+/** Rows on their way into a file: as objects, or as Arrow. */
+export interface Found {
+  schema: Schema;
+  rows(): AsyncIterable<Row[]>;
+  batches(): AsyncIterable<RecordBatch>;
+}
+
+interface Format {
+  read(file: FileToRead): AsyncIterable<DataChunk>;
+  write(path: string, found: Found): Promise<void>;
+}
+
+// Loaded when a file of theirs is met: some bring a library along.
+const arrow = () => import('./arrow.js');
+const jsonLines = () => import('./json-lines.js');
+const FORMATS: Record<string, () => Promise<Format>> = {
+  '.jsonl': jsonLines,
+  '.ndjson': jsonLines,
+  '.csv': () => import('./csv.js'),
+  '.arrow': arrow,
+  '.feather': arrow,
+  '.parquet': () => import('./parquet.js'),
+};
+
+/** The endings that `--help` names. */
+export const ENDINGS = Object.keys(FORMATS).join(', ');
+
+/** What a file's name says of how it is read and written. */
+export async function formatOf(path: string): Promise<Format> {
+  const format = FORMATS[extname(path).toLowerCase()];
+  if (format !== undefined) return format();
+  throw new UsageError(`'${path}' does not end in one of ${ENDINGS}`);
+}
 
 /**
- * The rows of a file, as `createTable` and `add` take them. Text is read as it is asked for.
+ * The rows of a file. What goes wrong with the file is said with its name.
  *
- * @param texts the columns that are text, whatever the fields of CSV look like
+ * @throws if there are no rows and no table that says which columns there are
  */
-export async function readRows(path: string, texts: ReadonlySet<string>): Promise<Data> {
-  switch (extname(path).toLowerCase()) {
-    case '.jsonl':
-    case '.ndjson':
-      return batches(jsonLines(path));
-    case '.csv':
-      return csvRows(path, texts);
-    case '.arrow':
-    case '.feather':
-      return tableFromIPC(await readFile(path));
-    default:
-      throw new UsageError(`'${path}' is none of the files that can be read: ${FORMATS}`);
+export async function* rowsOf(file: FileToRead): AsyncGenerator<DataChunk> {
+  const { read } = await formatOf(file.path);
+  let empty = true;
+  try {
+    for await (const chunk of read(file)) {
+      if (Array.isArray(chunk) && chunk.length === 0) continue;
+      empty = false;
+      yield chunk;
+    }
+    if (empty && file.columns.size === 0)
+      throw new Error('there are no rows in it to make a table of');
+  } catch (error) {
+    throw new Error(`${file.path}: ${(error as Error).message}`, { cause: error });
   }
 }
 
-/** Writes what a query finds, and says how many rows that were. */
-export async function writeRows(path: string, query: Query<any>): Promise<number> {
-  switch (extname(path).toLowerCase()) {
-    case '.jsonl':
-    case '.ndjson':
-      return writeJsonLines(path, query);
-    case '.arrow':
-    case '.feather':
-      return writeArrow(path, query);
-    default:
-      throw new UsageError(
-        `'${path}' is none of the files that can be written: .jsonl, .ndjson, .arrow or .feather`,
-      );
-  }
-}
+const ROWS_AT_ONCE = 1000;
 
-async function* batches<Item>(rows: AsyncIterable<Item>): AsyncGenerator<Item[]> {
+/** Rows of a file in batches, and how much of the file they took. */
+export async function* batches<Item>(
+  rows: AsyncIterable<Item>,
+  file: ReadStream,
+  report: Report,
+): AsyncGenerator<Item[]> {
+  const total = statSync(file.path).size;
   let batch: Item[] = [];
   for await (const row of rows) {
     if (batch.push(row) < ROWS_AT_ONCE) continue;
     yield batch;
     batch = [];
+    report({ stage: 'reading', done: file.bytesRead, total, bytes: true });
   }
   if (batch.length > 0) yield batch;
-}
-
-async function* jsonLines(path: string): AsyncGenerator<Row> {
-  let line = 0;
-  for await (const text of linesOf(path)) {
-    line++;
-    if (text.trim() === '') continue;
-    try {
-      yield JSON.parse(text);
-    } catch (error) {
-      throw new Error(`${path}, line ${line}: ${(error as Error).message}`);
-    }
-  }
-}
-
-function linesOf(path: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
-}
-
-/** A field of CSV: what is in quotes is text, whatever it looks like. */
-interface Field {
-  text: string;
-  quoted: boolean;
-}
-
-/** CSV with a line of names first. Fields in quotes may hold commas and line breaks. */
-async function* csvRecords(path: string): AsyncGenerator<Field[]> {
-  let count: number | undefined;
-  let line = 0;
-  let open = '';
-  for await (const text of linesOf(path)) {
-    line++;
-    const record = open + text;
-    // An odd number of quotes: the field goes on in the next line.
-    open = (record.split('"').length - 1) % 2 === 1 ? `${record}\n` : '';
-    if (open !== '' || record.trim() === '') continue;
-    const fields = [...record.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
-      ([, quoted, bare]) => ({
-        text: quoted?.replaceAll('""', '"') ?? bare!.trim(),
-        quoted: quoted !== undefined,
-      }),
-    );
-    count ??= fields.length;
-    if (fields.length !== count) {
-      throw new Error(
-        `${path}, line ${line}: ${fields.length} fields, but there are ${count} columns`,
-      );
-    }
-    yield fields;
-  }
-}
-
-/** Rows of CSV. What the first of them have in a column decides what the column is read as. */
-async function* csvRows(path: string, texts: ReadonlySet<string>): AsyncGenerator<Row[]> {
-  let names: string[] | undefined;
-  let readers: Reader[] | undefined;
-  for await (const batch of batches(csvRecords(path))) {
-    names ??= batch.shift()!.map(({ text }) => text);
-    readers ??= names.map((name, i) =>
-      readerOf(texts.has(name) ? [] : batch.map((fields) => fields[i]!)),
-    );
-    yield batch.map((fields) =>
-      Object.fromEntries(fields.map((field, i) => [names![i]!, cellValue(field, readers![i]!)])),
-    );
-  }
-}
-
-type Reader = (text: string) => unknown;
-
-/** A number with leading zeros is the number of something, not an amount. */
-const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?$/i;
-
-/** How a column is read: as numbers, booleans or lists if all of its fields are, and else as text. */
-function readerOf(fields: Field[]): Reader {
-  const given = fields.filter(({ text, quoted }) => quoted || text !== '');
-  const all = (fits: (field: Field) => boolean) => given.length > 0 && given.every(fits);
-  if (all(({ text, quoted }) => !quoted && NUMBER.test(text))) {
-    return (text) => (NUMBER.test(text) ? Number(text) : text);
-  }
-  if (all(({ text, quoted }) => !quoted && /^(true|false)$/.test(text))) {
-    return (text) => (text === 'true' ? true : text === 'false' ? false : text);
-  }
-  if (all(({ text }) => /^\[.*\]$/.test(text))) return (text) => JSON.parse(text);
-  return (text) => text;
-}
-
-/** What does not fit its column is left as text, for the table to refuse with its row and column. */
-function cellValue({ text, quoted }: Field, read: Reader): unknown {
-  return text === '' && !quoted ? null : read(text);
-}
-
-async function writeJsonLines(path: string, query: Query<any>): Promise<number> {
-  const file = createWriteStream(path);
-  let rows = 0;
-  for (let offset = 0; ; offset += ROWS_AT_ONCE) {
-    const batch = await query.offset(offset).limit(ROWS_AT_ONCE).toArray();
-    for (const row of batch) {
-      if (!file.write(`${JSON.stringify(row, plain)}\n`)) {
-        await once(file, 'drain');
-      }
-    }
-    rows += batch.length;
-    if (batch.length < ROWS_AT_ONCE) break;
-  }
-  await finished(file.end());
-  return rows;
-}
-
-async function writeArrow(path: string, query: Query<any>): Promise<number> {
-  const found = [];
-  for await (const batch of query) found.push(toRecordBatch(batch));
-  const schema = found[0]?.schema;
-  const table = schema ? new ArrowTable(schema, found) : new ArrowTable();
-  await writeFile(path, tableToIPC(table, 'file'));
-  return table.numRows;
 }

@@ -7,7 +7,8 @@
  * @module
  */
 import { QuiverError } from '../errors.js';
-import { COMMANDS, type Command } from './commands.js';
+import type { Command } from './command.js';
+import { COMMANDS } from './commands.js';
 import { Output } from './output.js';
 import { readArguments, UsageError } from './usage.js';
 

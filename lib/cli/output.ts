@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { toJson } from './json.js';
 
 /** How far something is. */
 export interface Step {
   stage: string;
   done: number;
   total?: number;
+  /** Whether bytes are counted. */
+  bytes?: boolean;
 }
 
 const BAR = 24;
@@ -22,7 +25,7 @@ export class Output {
   /** A result: an object for programs, or lines for people. */
   result(value: unknown, lines: string[]): void {
     this.#endProgress();
-    if (this.json) console.log(JSON.stringify(value, plain));
+    if (this.json) console.log(toJson(value));
     else if (lines.length > 0) console.log(lines.join('\n'));
   }
 
@@ -33,7 +36,7 @@ export class Output {
   }
 
   /** A bar on a terminal; where there is none, a line for each stage. */
-  readonly progress = ({ stage, done, total }: Step): void => {
+  readonly progress = ({ stage, done, total, bytes: inBytes }: Step): void => {
     if (this.json) return;
     const begins = stage !== this.#stage;
     if (!process.stderr.isTTY) {
@@ -42,8 +45,10 @@ export class Output {
       if (begins && this.#stage !== undefined) process.stderr.write('\n');
       const share = total ? Math.min(1, done / total) : 0;
       const bar = '█'.repeat(Math.round(share * BAR)).padEnd(BAR, '░');
+      const [is, of] = [done, total ?? 0].map((count) => (inBytes ? bytes(count) : count));
+      // The rest of the line may be of an earlier, longer text.
       process.stderr.write(
-        total ? `\r${bar} ${stage} ${done} of ${total} ` : `\r${stage} ${done} `,
+        `\r${total ? `${bar} ${stage} ${is} of ${of}` : `${stage} ${is}`}\x1b[K`,
       );
     }
     this.#stage = stage;
@@ -53,12 +58,6 @@ export class Output {
     if (this.#stage !== undefined && process.stderr.isTTY) process.stderr.write('\n');
     this.#stage = undefined;
   }
-}
-
-/** JSON has no bigints: those that are safe become numbers, others strings. */
-export function plain(_: string, value: unknown): unknown {
-  if (typeof value !== 'bigint') return value;
-  return BigInt.asIntN(53, value) === value ? Number(value) : String(value);
 }
 
 /** `25.2 MB`. */

@@ -4,7 +4,6 @@ mod uri;
 
 use std::fmt;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,14 +14,11 @@ use crate::error::{Error, IoContext, Result};
 use crate::progress::Progress;
 use crate::storage::files;
 use crate::storage::{Manifest, TemporaryFolder};
-use crate::table::{
-    CreateMode, Repaired, Retention, Table, TableOptions, Writer, check_name, folder_of, name_of,
-};
+use crate::table::{CreateMode, Repaired, Retention, Table, TableOptions, Writer, name_of, remove_dropped};
 
 use uri::Location;
 
-/// What a folder is called between being dropped and being gone.
-const DROPPED_PREFIX: &str = ".dropped-";
+pub use crate::storage::Durability;
 
 /// How a connection behaves.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +26,8 @@ pub struct ConnectOptions {
     /// How old a table's snapshot may be before a read looks for a newer version. Default zero:
     /// every read sees all that was committed before it, by any process.
     pub read_consistency_interval: Duration,
+    /// What a write waits for before it is acknowledged. Default: that it survives a power cut.
+    pub durability: Durability,
     /// Which versions of a table stay when it is put in order. Default: the last 100, and all of the last hour.
     pub retention: Retention,
     /// Whether tables are kept in order in the background once they are written to: see
@@ -39,7 +37,12 @@ pub struct ConnectOptions {
 
 impl Default for ConnectOptions {
     fn default() -> Self {
-        Self { read_consistency_interval: Duration::ZERO, retention: Retention::default(), upkeep: true }
+        Self {
+            read_consistency_interval: Duration::ZERO,
+            durability: Durability::default(),
+            retention: Retention::default(),
+            upkeep: true,
+        }
     }
 }
 
@@ -157,14 +160,14 @@ impl Connection {
     /// [`Error::InvalidTableName`], [`Error::TableNotFound`] with the names there are, I/O errors.
     pub fn drop_table(&self, name: &str) -> Result<()> {
         let place = self.place()?;
-        drop_in(&place.folder, name).map_err(|error| with_names(error, &place.folder))
+        Table::drop_table(&place.folder, name).map_err(|error| with_names(error, &place.folder))
     }
 
     /// Removes all tables.
     pub fn drop_all_tables(&self) -> Result<()> {
         let place = self.place()?;
         for name in names_in(&place.folder)? {
-            match drop_in(&place.folder, &name) {
+            match Table::drop_table(&place.folder, &name) {
                 // Somebody else was faster.
                 Err(Error::TableNotFound { .. }) => {}
                 dropped => dropped?,
@@ -174,8 +177,8 @@ impl Connection {
     }
 
     fn table_options(&self, place: &Place) -> TableOptions {
-        let ConnectOptions { read_consistency_interval, retention, upkeep } = self.handle.options;
-        TableOptions { read_consistency_interval, home: place.home.clone(), retention, upkeep }
+        let ConnectOptions { read_consistency_interval, durability, retention, upkeep } = self.handle.options;
+        TableOptions { read_consistency_interval, durability, home: place.home.clone(), retention, upkeep }
     }
 
     fn place(&self) -> Result<Place> {
@@ -214,31 +217,6 @@ fn names_in(folder: &Path) -> Result<Vec<String>> {
     }
     names.sort_unstable();
     Ok(names)
-}
-
-/// Renames first, because that is one step: there is never half a table.
-fn drop_in(folder: &Path, name: &str) -> Result<()> {
-    check_name(name)?;
-    let absent = || Error::table_not_found(name);
-    let table = folder_of(folder, name);
-    Manifest::latest_version(&table)?.ok_or_else(absent)?;
-    let dropped = folder.join(format!("{DROPPED_PREFIX}{}", uuid::Uuid::new_v4()));
-    match fs::rename(&table, &dropped) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(absent()),
-        renamed => renamed.at("drop", &table)?,
-    }
-    files::sync_folder(folder)?;
-    remove_dropped(folder);
-    Ok(())
-}
-
-/// Removes what is left of dropped tables. What cannot be removed now is hidden and can wait.
-fn remove_dropped(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(DROPPED_PREFIX)) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }
 
 /// Adds the names of the tables there are to the error that there is no such table.

@@ -1,18 +1,17 @@
 //! Building an index into a folder of its own, all or nothing.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::scalar::{self, ScalarKind};
 use super::{IndexConfig, VectorColumn, ivf_flat, ivf_pq};
 use crate::distance::Metric;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 use crate::gpu::{Accelerator, Session};
 use crate::progress::Progress;
 use crate::storage::{FileEntry, NewFiles, Version, files};
 
-/// A finished index: durable, and waiting to be named by a manifest.
+/// A finished index, waiting to be made durable and named by a manifest.
 #[derive(Debug, Clone)]
 pub struct Built {
     /// `IVF_PQ`, `IVF_FLAT`, `BTREE`, `BITMAP` or `LABEL_LIST`.
@@ -81,18 +80,14 @@ pub(super) fn build_with(
     })
 }
 
-/// Makes `folder` and what `build` writes into it durable; if that fails, the folder is gone again.
+/// Makes `folder` for what `build` writes; if that fails, it is gone again.
 fn fill_folder(folder: &Path, progress: &Progress, build: impl FnOnce() -> Result<Built>) -> Result<Built> {
     if let Some(parent) = folder.parent() {
-        fs::create_dir_all(parent).at("create", parent)?;
+        files::create_folder(parent)?;
     }
-    fs::create_dir(folder).at("create", folder)?;
+    files::create_new_folder(folder)?;
     let new_files = NewFiles::one(folder);
     let built = build()?;
-    // The names of the file, of its folder, and of the folder of indexes.
-    for folder in folder.ancestors().take(3).filter(|folder| !folder.as_os_str().is_empty()) {
-        files::sync_folder(folder)?;
-    }
     progress.check()?;
     new_files.keep();
     Ok(built)

@@ -4,13 +4,12 @@
 //! much larger than the rows after it is written again together with them: so there are never more than a few, and
 //! a row is copied only each time that the index has grown severalfold.
 
-use std::fs;
 use std::path::Path;
 
 use roaring::RoaringTreemap;
 
 use super::{VectorColumn, VectorIndex};
-use crate::error::{IoContext, Result};
+use crate::error::Result;
 use crate::progress::Progress;
 use crate::storage::{FileEntry, NewFiles, files};
 
@@ -30,7 +29,7 @@ pub struct Extension<'a> {
     pub rewrite: bool,
 }
 
-/// An index with more rows: durable, and waiting to be named by a manifest.
+/// An index with more rows, waiting to be made durable and named by a manifest.
 #[derive(Debug, Clone)]
 pub struct Extended {
     /// All its files: some of those it had, and at most one new one.
@@ -57,15 +56,12 @@ pub fn extend(
         true => 0,
         false => kept_files(&file_rows, extension.column.row_count()),
     };
-    fs::create_dir(folder).at("create", folder)?;
+    files::create_new_folder(folder)?;
     let new_files = NewFiles::one(folder);
     let (rows, file) = index.write_extension(kept, extension.column, extension.live, folder, progress)?;
     let mut all = extension.files[..kept].to_vec();
     if rows > 0 || all.is_empty() {
         all.push(file);
-        for folder in folder.ancestors().take(2) {
-            files::sync_folder(folder)?;
-        }
         new_files.keep();
     }
     Ok(Extended { files: all, rows: file_rows[..kept].iter().sum::<u64>() + rows, is_rewritten: kept == 0 })

@@ -1,8 +1,10 @@
 //! Exact search: the distance of every row, or of every row of a set.
 //!
-//! The answer that indexes are measured against, and the one for rows that no index covers.
+//! The answer that indexes are measured against, and the one for rows that no index covers. Vectors are read once
+//! for all queries of a batch: a few rows are compared with each of them while they are in a cache.
 
 use std::ops::Range as Interval;
+use std::slice;
 
 use rayon::prelude::*;
 use roaring::RoaringTreemap;
@@ -15,7 +17,11 @@ use crate::progress::Progress;
 /// Rows whose distances are computed before they are looked at: few enough to stay in the first cache.
 const BATCH_ROWS: usize = 256;
 
-/// Bytes of vectors for each task of a search on several threads.
+/// Rows that several queries are compared with, one after the other, have at most so many bytes: they stay in the
+/// second cache, and leave room for the queries.
+const SHARED_BYTES: usize = 128 << 10;
+
+/// Bytes of vectors that a task of a search on several threads compares, times queries.
 const TASK_BYTES: usize = 4 << 20;
 
 /// Rows that lie apart are asked for when so many others are still to be compared, because memory takes longer to
@@ -31,19 +37,15 @@ const SPARSE: u64 = 4;
 /// What every task of a search looks for.
 #[derive(Clone, Copy)]
 struct Search<'a> {
-    query: &'a Query,
+    queries: &'a [Query],
+    /// Rows whose distances are computed before they are looked at.
+    batch_rows: usize,
     range: Range,
     rows: Option<&'a RoaringTreemap>,
     progress: &'a Progress,
 }
 
-/// The `k` rows nearest to `query`, nearest first, with their exact distances.
-///
-/// Only rows with ids in `row_ids`, in `rows` (if given), and with a distance in `range` count.
-/// Large columns are searched on several threads of the current rayon pool.
-///
-/// # Errors
-/// If `progress` says to stop.
+/// The `k` rows nearest to `query`: see [`search_all`].
 pub fn search(
     column: &VectorColumn,
     query: &Query,
@@ -53,29 +55,53 @@ pub fn search(
     rows: Option<&RoaringTreemap>,
     progress: &Progress,
 ) -> Result<Vec<Candidate>> {
+    let found = search_all(column, slice::from_ref(query), k, range, row_ids, rows, progress)?;
+    Ok(found.into_iter().next().unwrap_or_default())
+}
+
+/// The `k` rows nearest to each query, nearest first, with their exact distances.
+///
+/// Only rows with ids in `row_ids`, in `rows` (if given), and with a distance in `range` count.
+/// Large columns are searched on several threads of the current rayon pool.
+///
+/// # Errors
+/// If `progress` says to stop.
+pub fn search_all(
+    column: &VectorColumn,
+    queries: &[Query],
+    k: usize,
+    range: Range,
+    row_ids: Interval<u64>,
+    rows: Option<&RoaringTreemap>,
+    progress: &Progress,
+) -> Result<Vec<Vec<Candidate>>> {
     progress.check()?;
-    if k == 0 || query.dim() != column.dim() {
-        return Ok(Vec::new());
+    if k == 0 || queries.iter().any(|query| query.dim() != column.dim()) {
+        return Ok(vec![Vec::new(); queries.len()]);
     }
-    let search = Search { query, range, rows, progress };
     let row_bytes = column.dim() * column.element().bytes();
-    let tasks = tasks(column, row_ids, (TASK_BYTES / row_bytes).max(BATCH_ROWS));
-    let top = if tasks.len() < 2 {
-        let mut top = TopK::new(k);
+    let batch_rows = match queries {
+        [_] => BATCH_ROWS,
+        _ => (SHARED_BYTES / row_bytes).clamp(1, BATCH_ROWS),
+    };
+    let search = Search { queries, batch_rows, range, rows, progress };
+    let task_rows = TASK_BYTES / row_bytes / queries.len().max(1);
+    let tasks = tasks(column, row_ids, task_rows.max(BATCH_ROWS));
+    let tops = || vec![TopK::new(k); queries.len()];
+    let found = if tasks.len() < 2 {
+        let mut found = tops();
         for (chunk, rows) in tasks {
-            search.task(chunk, rows, &mut top)?;
+            search.task(chunk, rows, &mut found)?;
         }
-        top
+        found
     } else {
+        let merge = |left: Vec<TopK>, right| left.into_iter().zip(right).map(|(a, b)| a.merge(b)).collect();
         tasks
             .into_par_iter()
-            .try_fold(
-                || TopK::new(k),
-                |mut top, (chunk, rows)| search.task(chunk, rows, &mut top).map(|()| top),
-            )
-            .try_reduce(|| TopK::new(k), |left, right| Ok(left.merge(right)))?
+            .try_fold(tops, |mut tops, (chunk, rows)| search.task(chunk, rows, &mut tops).map(|()| tops))
+            .try_reduce(tops, |left, right: Vec<TopK>| Ok(merge(left, right)))?
     };
-    Ok(top.into_sorted())
+    Ok(found.into_iter().map(TopK::into_sorted).collect())
 }
 
 /// The rows with ids in `row_ids`, in pieces of at most `task_rows` rows.
@@ -95,8 +121,8 @@ fn tasks(
 
 impl Search<'_> {
     /// Searches some rows of a chunk: all of them, or those of a sparse row set.
-    fn task(&self, chunk: &VectorChunk, rows: Interval<usize>, top: &mut TopK) -> Result<()> {
-        let Some(set) = self.rows else { return self.stretch(chunk, rows, top) };
+    fn task(&self, chunk: &VectorChunk, rows: Interval<usize>, tops: &mut [TopK]) -> Result<()> {
+        let Some(set) = self.rows else { return self.stretch(chunk, rows, tops) };
         let Some(last) = rows.end.checked_sub(1).filter(|&last| last >= rows.start) else { return Ok(()) };
         let ids = chunk.row_id(rows.start)..chunk.row_id(last) + 1;
         let members = set.range_cardinality(ids.clone());
@@ -104,7 +130,7 @@ impl Search<'_> {
             return Ok(());
         }
         if members > rows.len() as u64 / SPARSE {
-            return self.stretch(chunk, rows, top);
+            return self.stretch(chunk, rows, tops);
         }
         let mut members = set.iter();
         members.advance_to(ids.start);
@@ -118,13 +144,13 @@ impl Search<'_> {
                 return Ok(());
             }
             self.progress.check()?;
-            self.scattered(chunk, &some, top);
+            self.scattered(chunk, &some, tops);
         }
     }
 
     /// Computes the distances of rows of the set that lie apart, and keeps those that match.
-    fn scattered(&self, chunk: &VectorChunk, rows: &[usize], top: &mut TopK) {
-        let (vectors, dim) = (chunk.vectors(), self.query.dim());
+    fn scattered(&self, chunk: &VectorChunk, rows: &[usize], tops: &mut [TopK]) {
+        let (vectors, dim) = (chunk.vectors(), self.queries[0].dim());
         let bytes = |row: usize| vectors.slice(row..row + 1, dim).bytes();
         let start = |row: usize| prefetch::start(bytes(row));
         let ahead =
@@ -134,26 +160,34 @@ impl Search<'_> {
             if let Some(&later) = rows.get(i + ahead) {
                 start(later);
             }
-            let mut distance = [0.0];
-            self.query.distances(vectors.slice(row..row + 1, dim), &mut distance);
-            let [distance] = distance;
-            if distance <= top.threshold() && self.range.contains(distance) && !chunk.is_null(row) {
-                top.push(Candidate { distance, row_id: chunk.row_id(row) });
+            if chunk.is_null(row) {
+                continue;
+            }
+            let vector = vectors.slice(row..row + 1, dim);
+            for (query, top) in self.queries.iter().zip(&mut *tops) {
+                let mut distance = [0.0];
+                query.distances(vector, &mut distance);
+                let [distance] = distance;
+                if distance <= top.threshold() && self.range.contains(distance) {
+                    top.push(Candidate { distance, row_id: chunk.row_id(row) });
+                }
             }
         }
     }
 
     /// Computes the distances of neighbouring rows and keeps those that match.
-    fn stretch(&self, chunk: &VectorChunk, rows: Interval<usize>, top: &mut TopK) -> Result<()> {
+    fn stretch(&self, chunk: &VectorChunk, rows: Interval<usize>, tops: &mut [TopK]) -> Result<()> {
         let mut distances = [0.0f32; BATCH_ROWS];
-        for start in rows.clone().step_by(BATCH_ROWS) {
+        for start in rows.clone().step_by(self.batch_rows) {
             self.progress.check()?;
-            let end = (start + BATCH_ROWS).min(rows.end);
+            let end = (start + self.batch_rows).min(rows.end);
             let distances = &mut distances[..end - start];
-            self.query.distances(chunk.vectors().slice(start..end, self.query.dim()), distances);
-            for (row, &distance) in (start..end).zip(&*distances) {
-                if distance <= top.threshold() && self.matches(chunk, row, distance) {
-                    top.push(Candidate { distance, row_id: chunk.row_id(row) });
+            for (query, top) in self.queries.iter().zip(&mut *tops) {
+                query.distances(chunk.vectors().slice(start..end, query.dim()), distances);
+                for (row, &distance) in (start..end).zip(&*distances) {
+                    if distance <= top.threshold() && self.matches(chunk, row, distance) {
+                        top.push(Candidate { distance, row_id: chunk.row_id(row) });
+                    }
                 }
             }
         }

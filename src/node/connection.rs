@@ -6,7 +6,7 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, Uint8Array};
 use napi_derive::napi;
 
-use crate::connection::{ConnectOptions, Connection};
+use crate::connection::{ConnectOptions, Connection, Durability};
 use crate::error::{Error, Result};
 use crate::node::ipc;
 use crate::node::job::{Pool, promise};
@@ -21,6 +21,8 @@ use crate::table::{CreateMode, Retention};
 pub struct NativeConnectOptions {
     /// How old a snapshot may be, in milliseconds, before a read looks for a newer version. Default: 0.
     pub read_consistency_interval_ms: Option<f64>,
+    /// What a write waits for: `full` or `relaxed`. Default: `full`.
+    pub durability: Option<String>,
     /// Which versions stay when a table is put in order. Default: the last 100, and all of the last hour.
     pub keep: Option<NativeRetention>,
     /// Whether tables are kept in order in the background. Default: yes.
@@ -40,12 +42,15 @@ impl NativeConnection {
     pub fn connect(env: &Env, uri: String, options: NativeConnectOptions) -> napi::Result<Object<'_>> {
         stop_at_exit(env)?;
         let milliseconds = options.read_consistency_interval_ms.unwrap_or(0.0).max(0.0);
-        let options = ConnectOptions {
-            read_consistency_interval: Duration::from_millis(milliseconds as u64),
-            retention: options.keep.map(Retention::from).unwrap_or_default(),
-            upkeep: options.upkeep.unwrap_or(true),
-        };
-        promise(env, Pool::Reads, move || Ok(Self { connection: Connection::connect(&uri, options)? }))
+        let read_consistency_interval = Duration::from_millis(milliseconds as u64);
+        let retention = options.keep.map(Retention::from).unwrap_or_default();
+        let upkeep = options.upkeep.unwrap_or(true);
+        promise(env, Pool::Reads, move || {
+            let durability = options.durability.as_deref().map(Durability::parse).transpose()?;
+            let durability = durability.unwrap_or_default();
+            let options = ConnectOptions { read_consistency_interval, durability, retention, upkeep };
+            Ok(Self { connection: Connection::connect(&uri, options)? })
+        })
     }
 
     /// Whether `close` has not been called.

@@ -9,7 +9,7 @@ use roaring::RoaringTreemap;
 
 use crate::distance::{Metric, Query};
 use crate::error::Result;
-use crate::index::{Candidate, Probe, Range, TopK, VectorColumn, flat};
+use crate::index::{Candidate, Found, Probe, Range, TopK, VectorColumn, VectorIndex, flat};
 use crate::progress::Progress;
 use crate::query::access::{Access, IndexAccess, check_target, choose_access};
 use crate::query::request::Nearest;
@@ -70,42 +70,30 @@ impl NearestPlan {
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Vec<Candidate>>> {
-        match self.queries.as_slice() {
-            [query] => Ok(vec![self.run_one(query, rows, progress, trace)?]),
-            queries => queries.par_iter().map(|query| self.run_one(query, rows, progress, trace)).collect(),
-        }
-    }
-
-    fn run_one(
-        &self,
-        query: &Query,
-        rows: Option<&RoaringTreemap>,
-        progress: &Progress,
-        trace: Option<&Trace>,
-    ) -> Result<Vec<Candidate>> {
         match &self.access {
-            Access::Nothing => Ok(Vec::new()),
-            Access::Exact { .. } => self.exact(query, self.row_ids.clone(), rows, progress, trace),
-            Access::Index(access) => self.indexed(access, query, rows, progress, trace),
+            Access::Nothing => Ok(vec![Vec::new(); self.queries.len()]),
+            Access::Exact { .. } => self.exact(self.row_ids.clone(), rows, progress, trace),
+            Access::Index(access) => self.indexed(access, rows, progress, trace),
         }
     }
 
     /// Compares every row whose id is in `row_ids`.
     fn exact(
         &self,
-        query: &Query,
         row_ids: Interval<u64>,
         rows: Option<&RoaringTreemap>,
         progress: &Progress,
         trace: Option<&Trace>,
-    ) -> Result<Vec<Candidate>> {
+    ) -> Result<Vec<Vec<Candidate>>> {
         let started = Instant::now();
-        let found = flat::search(&self.column, query, self.k, self.range, row_ids.clone(), rows, progress)?;
+        let Self { column, queries, k, range, .. } = self;
+        let found = flat::search_all(column, queries, *k, *range, row_ids.clone(), rows, progress)?;
         if let Some(trace) = trace {
-            let in_column = || self.column.chunks().iter().map(|chunk| chunk.rows_in(&row_ids).len() as u64);
+            let in_column = || column.chunks().iter().map(|chunk| chunk.rows_in(&row_ids).len() as u64);
             let compared =
                 rows.map_or_else(|| in_column().sum(), |rows| rows.range_cardinality(row_ids.clone()));
-            trace.step("exact", format!("compared={compared}"), found.len(), started);
+            let detail = format!("compared={}", compared * queries.len() as u64);
+            trace.step("exact", detail, total(&found), started);
         }
         Ok(found)
     }
@@ -113,22 +101,22 @@ impl NearestPlan {
     fn indexed(
         &self,
         access: &IndexAccess,
-        query: &Query,
         rows: Option<&RoaringTreemap>,
         progress: &Progress,
         trace: Option<&Trace>,
-    ) -> Result<Vec<Candidate>> {
+    ) -> Result<Vec<Vec<Candidate>>> {
         if rows.is_some_and(|rows| self.choice(access, rows.len()).is_exact()) {
-            return self.exact(query, self.row_ids.clone(), rows, progress, trace);
+            return self.exact(self.row_ids.clone(), rows, progress, trace);
         }
-        let candidates = self.probe(access, query, rows, progress, trace)?;
+        let found = self.probe(access, rows, progress, trace)?;
         let newer = self.newer_rows(access);
         if newer.is_empty() {
-            return Ok(candidates);
+            return Ok(found);
         }
         // Rows newer than the index are compared one by one, so that they are found at once.
-        let newer = self.exact(query, newer, rows, progress, trace)?;
-        Ok(self.best(candidates.into_iter().chain(newer)))
+        let newer = self.exact(newer, rows, progress, trace)?;
+        let both = found.into_iter().zip(newer);
+        Ok(both.map(|(found, newer)| self.best(found.into_iter().chain(newer))).collect())
     }
 
     /// The ids of the rows that count although the index does not know them.
@@ -146,54 +134,62 @@ impl NearestPlan {
     fn probe(
         &self,
         access: &IndexAccess,
-        query: &Query,
         rows: Option<&RoaringTreemap>,
         progress: &Progress,
         trace: Option<&Trace>,
-    ) -> Result<Vec<Candidate>> {
-        let started = Instant::now();
+    ) -> Result<Vec<Vec<Candidate>>> {
         let index = access.index.open()?;
         // A filter lets no row through that is gone.
         let rows = rows.or(self.rows_left.as_deref());
         let matching = rows.map(|rows| rows.len() as f64 / self.known_rows(access) as f64);
         let probe = Probe { rows, ..access.probe(self.k, matching, index.calibration()) };
-        let found = index.search(query, &probe, progress)?;
-        if let Some(trace) = trace {
-            let detail = format!(
-                "partitions_searched={} of={} stopped_early={} rows_scanned={}",
-                found.partitions_searched,
-                index.partitions(),
-                found.stopped_early,
-                found.rows_scanned
-            );
-            trace.step("probe", detail, found.candidates.len(), started);
+        if let [_] = self.queries.as_slice() {
+            return self.probe_group(access, &index, &self.queries, &probe, progress, trace);
         }
-        if found.exact || !access.rerank {
-            return Ok(self.best(found.candidates));
-        }
-        self.rerank(query, &found.candidates, trace)
+        let group = index.group(self.queries.len(), &probe, rayon::current_num_threads());
+        let groups = self.queries.par_chunks(group);
+        let found = groups.map(|group| self.probe_group(access, &index, group, &probe, progress, trace));
+        Ok(found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
-    /// Recomputes distances from the stored vectors.
-    fn rerank(
+    /// Asks the index with some of the queries, on this thread.
+    fn probe_group(
         &self,
-        query: &Query,
-        candidates: &[Candidate],
+        access: &IndexAccess,
+        index: &VectorIndex,
+        queries: &[Query],
+        probe: &Probe<'_>,
+        progress: &Progress,
         trace: Option<&Trace>,
-    ) -> Result<Vec<Candidate>> {
+    ) -> Result<Vec<Vec<Candidate>>> {
         let started = Instant::now();
+        let found = index.search_all(queries, probe, progress)?;
+        if let Some(trace) = trace {
+            let candidates = found.iter().map(|found| found.candidates.len()).sum();
+            trace.step("probe", describe(&found, index.partitions()), candidates, started);
+        }
+        if !access.rerank || found.iter().all(|found| found.exact) {
+            return Ok(found.into_iter().map(|found| self.best(found.candidates)).collect());
+        }
+        let started = Instant::now();
+        let compared: usize = found.iter().map(|found| found.candidates.len()).sum();
+        let reranked = queries.iter().zip(&found).map(|(query, found)| self.rerank(query, &found.candidates));
+        let reranked: Vec<_> = reranked.collect();
+        if let Some(trace) = trace {
+            trace.step("rerank", format!("compared={compared}"), total(&reranked), started);
+        }
+        Ok(reranked)
+    }
+
+    /// The best of some candidates by their exact distances, recomputed from the stored vectors.
+    fn rerank(&self, query: &Query, candidates: &[Candidate]) -> Vec<Candidate> {
         // In row order, so that the stored vectors are read from front to back.
         let mut row_ids: Vec<u64> = candidates.iter().map(|candidate| candidate.row_id).collect();
         row_ids.sort_unstable();
         let mut distances = Vec::with_capacity(row_ids.len());
         self.column.distances_of(query, &row_ids, &mut distances);
-        let exact =
-            row_ids.into_iter().zip(distances).map(|(row_id, distance)| Candidate { distance, row_id });
-        let best = self.best(exact);
-        if let Some(trace) = trace {
-            trace.step("rerank", format!("compared={}", candidates.len()), best.len(), started);
-        }
-        Ok(best)
+        let exact = row_ids.into_iter().zip(distances);
+        self.best(exact.map(|(row_id, distance)| Candidate { distance, row_id }))
     }
 
     /// The k nearest of `candidates` within the range asked for.
@@ -215,4 +211,18 @@ impl NearestPlan {
             candidates: access.candidates,
         }
     }
+}
+
+/// Rows that were found for all queries together.
+fn total(found: &[Vec<Candidate>]) -> usize {
+    found.iter().map(Vec::len).sum()
+}
+
+/// What probing took: for one query as it was, for several as sums.
+fn describe(found: &[Found], partitions: usize) -> String {
+    let searched: usize = found.iter().map(|found| found.partitions_searched).sum();
+    let scanned: u64 = found.iter().map(|found| found.rows_scanned).sum();
+    let stopped = found.iter().filter(|found| found.stopped_early).count();
+    let stopped = if found.len() == 1 { (stopped == 1).to_string() } else { stopped.to_string() };
+    format!("partitions_searched={searched} of={partitions} stopped_early={stopped} rows_scanned={scanned}")
 }

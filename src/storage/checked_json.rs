@@ -7,12 +7,12 @@
 //! ```
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::error::{Error, IoContext, Result};
+use crate::storage::files;
 
 /// All that every format, also a later one, promises to have.
 #[derive(Deserialize)]
@@ -49,7 +49,7 @@ pub(super) fn decode<T: DeserializeOwned>(path: &Path, bytes: &[u8], format_max:
 /// The bytes of a file that should be there.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     match fs::read(path) {
-        Err(error) if is_absent(&error) => Err(Error::corrupted(path, "the file is missing")),
+        Err(error) if files::is_absent(&error) => Err(Error::corrupted(path, "the file is missing")),
         bytes => bytes.at("read", path),
     }
 }
@@ -61,14 +61,8 @@ pub(super) fn numbered(folder: &Path, number: u64) -> PathBuf {
 
 /// The numbers of the files in `folder`, ascending; none if there is no such folder.
 pub(super) fn numbers_in(folder: &Path) -> Result<Vec<u64>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if is_absent(&error) => return Ok(Vec::new()),
-        entries => entries.at("list", folder)?,
-    };
-    let mut numbers = Vec::new();
-    for entry in entries {
-        numbers.extend(number_of(&entry.at("list", folder)?.file_name()));
-    }
+    let found = files::names_in(folder, number_of)?;
+    let mut numbers: Vec<u64> = found.into_iter().map(|(number, _)| number).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -81,12 +75,8 @@ pub(super) fn first_line(rest: &[u8]) -> String {
     format!(r#"{{"crc32c":"{:08x}","#, crc32c::crc32c(rest))
 }
 
-fn number_of(name: &std::ffi::OsStr) -> Option<u64> {
-    let digits = name.to_str()?.strip_suffix(".json")?;
+fn number_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".json")?;
     let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -4,6 +4,7 @@
 //! manifest appears, so a reader sees the version before a commit or the one after it, and a
 //! crash leaves at worst some files that no manifest names.
 
+mod durable;
 mod entries;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::storage::files::{self, FileEntry};
-use crate::storage::{checked_json, schema};
+use crate::storage::{Durability, checked_json, schema, series};
 
 pub use entries::{ColumnPlace, DeletionsEntry, IndexEntry, PartEntry, RowIdsEntry, SegmentEntry};
 
@@ -40,6 +41,8 @@ pub struct Manifest {
     pub segments: Vec<SegmentEntry>,
     /// The indexes.
     pub indexes: Vec<IndexEntry>,
+    /// Whether it was published without waiting for the disk: a power cut may leave its files in halves.
+    pub relaxed: bool,
 }
 
 /// A manifest as it stands in the file.
@@ -57,6 +60,8 @@ struct Document {
     next_row_id: u64,
     segments: Vec<SegmentEntry>,
     indexes: Vec<IndexEntry>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    relaxed: bool,
 }
 
 impl Manifest {
@@ -71,6 +76,7 @@ impl Manifest {
             next_row_id: 0,
             segments: Vec::new(),
             indexes: Vec::new(),
+            relaxed: false,
         }
     }
 
@@ -107,21 +113,22 @@ impl Manifest {
 
     /// The file of a version.
     pub fn path(table: &Path, version: u64) -> PathBuf {
-        checked_json::numbered(&table.join("versions"), version)
+        series::path(&Self::versions_folder(table), version)
     }
 
-    /// Publishes this manifest, every file of which must be durable already.
+    /// Publishes this manifest. Unless it is relaxed, every file that it names must be durable already.
     ///
     /// Returns `false` if the version exists, or if the one before is not there any more, or is another
-    /// table's of the same name: another writer won. After `true` all readers see the version; it is durable once the folder `versions` is synced.
+    /// table's of the same name: another writer won. After `true` all readers see the version; it is durable once
+    /// [`Manifest::confirm`] returns.
     pub fn publish(&self, table: &Path) -> Result<bool> {
-        let path = Self::path(table, self.version);
-        // With the claim made first, no cleaner removes a version of this number unseen: it was never taken.
         let base_is_there = || match self.version {
             1 => Self::latest_version(table).map(|latest| latest.is_none()),
             version => self.follows(table, version - 1),
         };
-        files::create_new_if(&path, &self.encode()?, &Self::temporary_prefix(self.version), base_is_there)
+        let durability = if self.relaxed { Durability::Relaxed } else { Durability::Full };
+        let folder = Self::versions_folder(table);
+        series::publish(&folder, self.version, &self.encode()?, durability, base_is_there)
     }
 
     /// Whether the version `base` is there, and this table's: one that was dropped and created anew counts
@@ -134,30 +141,46 @@ impl Manifest {
         }
     }
 
+    /// The oldest versions, those in a row for which `is_old` says so, that may be removed in this order.
+    ///
+    /// A writer that is about to publish one of these numbers on an outdated base either is seen here, or sees that
+    /// its base is gone: so a number that was taken once is never taken again.
+    pub fn removable(table: &Path, mut is_old: impl FnMut(&Self) -> bool) -> Result<Vec<u64>> {
+        let given_up = Self::oldest(table)?.unwrap_or(0);
+        // Another cleaner may have been faster, and damage is left to be found.
+        let may_go = |version: &u64| match Self::read(table, *version) {
+            Ok(manifest) => is_old(&manifest) || *version < given_up,
+            Err(_) => *version < given_up,
+        };
+        series::removable(&Self::versions_folder(table), may_go)
+    }
+
     /// Puts this manifest in the place of one of the same number that is damaged.
     pub fn replace(&self, table: &Path) -> Result<()> {
         files::replace(&Self::path(table, self.version), &self.encode()?)
-    }
-
-    /// What the temporary file of a version that is about to be published begins with.
-    pub fn temporary_prefix(version: u64) -> String {
-        format!(".tmp-{version:020}-")
     }
 
     /// Keeps a copy of a version's manifest, so that cleaning up leaves its files alone.
     ///
     /// Returns `false` if the version was removed meanwhile, and perhaps its files too.
     pub fn pin(table: &Path, version: u64) -> Result<bool> {
-        let pinned = Self::pinned_path(table, version);
+        let (path, pinned) = (Self::path(table, version), Self::pinned_path(table, version));
+        let Some(manifest) = Self::read_if_there(table, version)? else { return Ok(false) };
+        match manifest.make_durable(table) {
+            Err(_) if !path.exists() => {}
+            durable => durable?,
+        }
         // An old copy that nobody needs might be removed any moment; a new one is not.
         if !files::touch(&pinned) {
-            let folder = table.join("pinned");
-            files::create_folder(&folder)?;
-            let Ok(bytes) = checked_json::read(&Self::path(table, version)) else { return Ok(false) };
+            files::create_folder(&table.join("pinned"))?;
+            let bytes = match checked_json::read(&path) {
+                Err(_) if !path.exists() => return Ok(false),
+                bytes => bytes?,
+            };
             files::create_new(&pinned, &bytes)?;
-            files::sync_folder(&folder)?;
         }
-        Ok(Self::path(table, version).exists())
+        files::sync_folder(&table.join("pinned"))?;
+        Ok(path.exists())
     }
 
     /// Where the copy of a version's manifest is.
@@ -180,7 +203,11 @@ impl Manifest {
 
     /// The numbers of all versions, ascending; none if there is no table in this folder.
     pub fn versions(table: &Path) -> Result<Vec<u64>> {
-        checked_json::numbers_in(&table.join("versions"))
+        series::numbers(&Self::versions_folder(table))
+    }
+
+    fn versions_folder(table: &Path) -> PathBuf {
+        table.join("versions")
     }
 
     /// The number of the newest version; `None` if there is no table in this folder.
@@ -269,6 +296,7 @@ impl Manifest {
             next_row_id: self.next_row_id,
             segments: self.segments.clone(),
             indexes: self.indexes.clone(),
+            relaxed: self.relaxed,
         };
         checked_json::encode(&document)
     }
@@ -285,6 +313,7 @@ impl Manifest {
             next_row_id: document.next_row_id,
             segments: document.segments,
             indexes: document.indexes,
+            relaxed: document.relaxed,
         };
         manifest.check_segments().map_err(damaged)?;
         Ok(manifest)

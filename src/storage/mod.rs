@@ -13,12 +13,12 @@ mod row_ids;
 mod schema;
 mod segment;
 mod segment_writer;
+mod series;
 mod sets;
 mod tags;
-mod temporary;
 mod version;
 
-pub use files::{FileEntry, NewFiles};
+pub use files::{Durability, FileEntry, NewFiles, TemporaryFolder};
 pub use manifest::{
     ColumnPlace, DeletionsEntry, FORMAT, IndexEntry, Manifest, PartEntry, RowIdsEntry, SegmentEntry,
 };
@@ -27,7 +27,7 @@ pub use row_ids::RowIds;
 pub use schema::stored_schema;
 pub use segment::Segment;
 pub use segment_writer::{Limits, SegmentWriter, write_part};
+pub(crate) use series::{is_abandoned_temporary, is_older};
 pub use sets::{write_deletions, write_row_ids};
 pub use tags::TagList;
-pub use temporary::TemporaryFolder;
 pub use version::{BatchRef, Version};

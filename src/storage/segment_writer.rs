@@ -10,7 +10,7 @@ use arrow::ipc::MetadataVersion;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 
 use crate::error::{Error, Result};
-use crate::storage::files::{self, ChecksumWriter, FileEntry, NewFiles};
+use crate::storage::files::{ChecksumWriter, FileEntry, NewFiles};
 use crate::storage::layout::ALIGNMENT;
 use crate::storage::manifest::{PartEntry, SegmentEntry};
 use crate::storage::map::MappedFile;
@@ -133,14 +133,11 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Makes everything durable. The row ids of the entries count from 0; the files go when the
-    /// second value is dropped.
+    /// Ends the last segment. The row ids of the entries count from 0; the files go when the second value is
+    /// dropped, and are not durable yet.
     pub fn finish(mut self) -> Result<(Vec<SegmentEntry>, NewFiles)> {
         self.flush()?;
         self.finish_segment()?;
-        if !self.finished.is_empty() {
-            files::sync_folder(&self.table.join("data"))?;
-        }
         let mut first_row_id = 0;
         for entry in &mut self.finished {
             entry.first_row_id = first_row_id;
@@ -151,7 +148,7 @@ impl SegmentWriter {
 }
 
 /// Writes columns for all rows of a segment into a file of its own. `batches` are as large as those of the segment,
-/// and have no dictionaries. The file is durable, its name is not.
+/// and have no dictionaries.
 pub fn write_part(
     table: &Path,
     schema: &SchemaRef,

@@ -11,14 +11,14 @@ use roaring::{RoaringBitmap, RoaringTreemap};
 use crate::error::{Error, IoContext, Result};
 use crate::storage::files::{self, ChecksumWriter, FileEntry, NewFiles};
 
-/// Writes the places of a segment's deleted rows. The file is durable, its name is not.
+/// Writes the places of a segment's deleted rows.
 pub fn write_deletions(table: &Path, deleted: &RoaringBitmap, new_files: &mut NewFiles) -> Result<FileEntry> {
     let mut bytes = Vec::with_capacity(deleted.serialized_size());
     deleted.serialize_into(&mut bytes).map_err(Error::internal)?;
     write(table, "deletions", &bytes, new_files)
 }
 
-/// Writes the ids of a segment's rows. The file is durable, its name is not.
+/// Writes the ids of a segment's rows.
 pub fn write_row_ids(table: &Path, ids: &RoaringTreemap, new_files: &mut NewFiles) -> Result<FileEntry> {
     let mut bytes = Vec::with_capacity(ids.serialized_size());
     ids.serialize_into(&mut bytes).map_err(Error::internal)?;

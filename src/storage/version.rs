@@ -10,10 +10,10 @@ use arrow::datatypes::SchemaRef;
 use roaring::{RoaringBitmap, RoaringTreemap};
 
 use crate::error::Result;
+use crate::storage::TemporaryFolder;
 use crate::storage::manifest::Manifest;
 use crate::storage::row_ids::RowIds;
 use crate::storage::segment::Segment;
-use crate::storage::temporary::TemporaryFolder;
 
 /// An open version of a table. It never changes, and stays readable while newer ones appear.
 #[derive(Debug)]

@@ -2,33 +2,27 @@
 //!
 //! Any number of processes read, write and clean up at once, so the order of steps is what keeps rows safe:
 //!
-//! - The versions in `versions` are an unbroken series. They are removed from the oldest on, the newest
-//!   never, and one only if the version before it is gone already and nobody is about to publish under its
-//!   number. A writer makes a temporary file named after the number it wants, and only then looks whether
-//!   the version before is still there ([`Manifest::publish`]). So either the writer sees that its base is
-//!   gone, or the cleaner sees the writer: a number that was taken once is never taken again.
+//! - The versions in `versions` are a series. They are removed from the oldest on, the newest never, and in a
+//!   way that no number is taken twice: see [`Manifest::removable`].
+//! - Before the first one is removed, what stays is durable, and it is written down durably up to where versions
+//!   are about to be removed: a power cut may undo the removal of some of them.
 //! - Whoever needs an old version to stay first copies its manifest to `pinned`, and then looks whether it
 //!   is still in `versions`. A cleaner first removes from `versions`, and then looks into `pinned`.
 //! - Readers map the files of a version when they open it. A mapped file stays readable although it has no
 //!   name any more; where it could not be removed while mapped, it stays until the next time.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use crate::error::{IoContext, Result};
+use crate::error::Result;
 use crate::progress::Progress;
-use crate::storage::files;
-use crate::storage::{Manifest, TagList};
+use crate::storage::{Manifest, TagList, files, is_abandoned_temporary, is_older};
 use crate::table::Table;
 
 /// A file that nobody names may belong to a writer that is not done, unless it is older than this.
 const UNNAMED_AGE_MIN: Duration = Duration::from_secs(24 * 3600);
-
-/// A temporary file is locked by its writer a moment after it was made.
-const TEMPORARY_AGE_MIN: Duration = Duration::from_secs(60);
 
 /// What may go.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +58,7 @@ impl Table {
         let newest = self.refresh(Duration::ZERO)?;
         let table = self.path();
         let mut cleaned = CleanedUp::default();
-        let removed = remove_versions(table, newest.version().manifest().version, options, &mut cleaned)?;
+        let removed = remove_versions(table, newest.version().manifest(), options, &mut cleaned)?;
         let live = live_files(table)?;
         for name in removed.difference(&live) {
             remove(&table.join(name), &mut cleaned);
@@ -72,71 +66,54 @@ impl Table {
         progress.step("clean up", 1, 2)?;
         let age = if options.unnamed_of_any_age { Duration::ZERO } else { UNNAMED_AGE_MIN };
         remove_unnamed(table, &live, age, &mut cleaned)?;
+        for bytes in TagList::remove_old(table)? {
+            cleaned.files_removed += 1;
+            cleaned.bytes_removed += bytes;
+        }
         progress.step("clean up", 2, 2)?;
         Ok(cleaned)
     }
 }
 
-/// Removes old versions from the oldest on; the names of the files that they name.
+/// Removes old versions from the oldest on; the names of the files that they named.
 fn remove_versions(
     table: &Path,
-    newest: u64,
+    newest: &Manifest,
     options: &CleanupOptions,
     cleaned: &mut CleanedUp,
 ) -> Result<HashSet<String>> {
-    let versions = Manifest::versions(table)?;
-    let kept = options.keep_versions.max(1);
-    let old = &versions[..versions.len().saturating_sub(kept)];
+    let kept = options.keep_versions.max(1) as u64;
     let mut named = HashSet::new();
-    for &version in old.iter().filter(|&&version| version < newest) {
-        let path = Manifest::path(table, version);
-        let Ok(manifest) = Manifest::read(table, version) else { break };
-        if manifest.created_ms >= options.before_ms || !is_free(table, version)? {
-            break;
-        }
-        if TagList::read(table)?.tags.values().any(|&tagged| tagged == version) {
-            Manifest::pin(table, version)?;
-        }
-        // Another cleaner may have been faster.
-        let Ok(bytes) = Manifest::bytes(table, version) else { break };
-        if fs::remove_file(&path).is_err() {
-            break;
-        }
-        cleaned.bytes_removed += bytes;
-        cleaned.files_removed += 1;
-        cleaned.versions_removed += 1;
+    let old = Manifest::removable(table, |manifest| {
+        // Of what stays after all, the files are live.
         named.extend(manifest.files().map(|file| file.path.clone()));
+        let is_kept = manifest.version.saturating_add(kept) > newest.version;
+        !is_kept && manifest.created_ms < options.before_ms
+    })?;
+    let Some(last) = old.last() else { return Ok(named) };
+    let tagged: HashSet<u64> = TagList::read(table)?.tags.into_values().collect();
+    for version in old.iter().filter(|version| tagged.contains(version)) {
+        Manifest::pin(table, *version)?;
     }
-    files::sync_folder(&table.join("versions"))?;
-    Ok(named)
-}
-
-/// Whether nobody can publish a version with this number once it is gone.
-fn is_free(table: &Path, version: u64) -> Result<bool> {
-    if version > 1 && Manifest::path(table, version - 1).exists() {
-        return Ok(false);
-    }
-    let prefix = Manifest::temporary_prefix(version);
-    let folder = table.join("versions");
-    for entry in fs::read_dir(&folder).at("list", &folder)? {
-        let entry = entry.at("list", &folder)?;
-        let is_claim = entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix));
-        if is_claim && !is_abandoned(&entry.path()) {
-            return Ok(false);
+    // What stays must not be lost with what goes.
+    newest.make_durable(table)?;
+    Manifest::give_up_before(table, last + 1)?;
+    for &version in &old {
+        let path = Manifest::path(table, version);
+        let bytes = files::length(&path).unwrap_or(0);
+        match files::remove(&path) {
+            Ok(()) => {
+                cleaned.bytes_removed += bytes;
+                cleaned.files_removed += 1;
+                cleaned.versions_removed += 1;
+            }
+            // Another cleaner was faster.
+            Err(error) if files::is_absent(&error) => {}
+            Err(_) => break,
         }
     }
-    Ok(true)
-}
-
-/// Whether the writer of a temporary file is gone. Its lock goes with it.
-fn is_abandoned(path: &Path) -> bool {
-    is_older(path, TEMPORARY_AGE_MIN) && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
-}
-
-fn is_older(path: &Path, age: Duration) -> bool {
-    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
-    let since = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
-    since.is_some_and(|since| since >= age)
+    Manifest::sync_versions(table)?;
+    Ok(named)
 }
 
 /// The files that some version names which is there to stay. Forgets the copies of those that are not.
@@ -146,13 +123,18 @@ fn live_files(table: &Path) -> Result<HashSet<String>> {
         live.extend(manifest.files().map(|file| file.path.clone()));
     }
     let tagged: HashSet<u64> = TagList::read(table)?.tags.into_values().collect();
+    let mut forgotten = 0;
     for version in Manifest::pinned_versions(table)? {
         let path = Manifest::pinned_path(table, version);
-        if !tagged.contains(&version) && is_older(&path, UNNAMED_AGE_MIN) {
-            let _ = fs::remove_file(&path);
+        if !tagged.contains(&version) && is_older(&path, UNNAMED_AGE_MIN) && files::remove(&path).is_ok() {
+            forgotten += 1;
         } else if let Some(manifest) = Manifest::read_if_there(table, version)? {
             live.extend(manifest.files().map(|file| file.path.clone()));
         }
+    }
+    if forgotten > 0 {
+        // A copy must not come back when the files that it names are gone.
+        files::sync_folder(&table.join("pinned"))?;
     }
     Ok(live)
 }
@@ -174,8 +156,7 @@ fn remove_unnamed(
     }
     for folder in ["versions", "tags", "pinned"] {
         for path in files_below(&table.join(folder))? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with(".tmp-") && is_abandoned(&path) {
+            if is_abandoned_temporary(&path) {
                 remove(&path, cleaned);
             }
         }
@@ -190,31 +171,26 @@ pub(super) fn name_of(table: &Path, path: &Path) -> String {
 
 /// The files in a folder and in the folders in it; none if there is no such folder.
 pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(files),
-        entries => entries.at("list", folder)?,
-    };
-    for entry in entries {
-        let path = entry.at("list", folder)?.path();
+    let mut found = Vec::new();
+    for ((), path) in files::names_in(folder, |_| Some(()))? {
         match path.is_dir() {
-            true => files.extend(files_below(&path)?),
-            false => files.push(path),
+            true => found.extend(files_below(&path)?),
+            false => found.push(path),
         }
     }
-    Ok(files)
+    Ok(found)
 }
 
 /// Removes a file, and the folder of an index that has no file any more.
 fn remove(path: &Path, cleaned: &mut CleanedUp) {
     let bytes = fs::metadata(path).map_or(0, |metadata| metadata.len());
-    if fs::remove_file(path).is_err() {
+    if files::remove(path).is_err() {
         return;
     }
     cleaned.bytes_removed += bytes;
     cleaned.files_removed += 1;
     let folder = path.parent().unwrap_or(path);
     if folder.parent().is_some_and(|parent| parent.ends_with("indexes")) {
-        let _ = fs::remove_dir(folder);
+        let _ = files::remove_empty_folder(folder);
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::query::Snapshot;
-use crate::storage::files;
 use crate::storage::{Manifest, NewFiles};
 use crate::table::Table;
 
@@ -81,22 +80,33 @@ impl Table {
     ) -> Result<Committed> {
         let mut base = self.refresh(Duration::ZERO)?;
         let mut next = change(&base, &mut new_files)?;
+        let is_full = self.handle.options.durability.is_full();
+        // Most of what there is to sync, without keeping other writers of this process waiting.
+        if is_full && next.is_some() {
+            new_files.check()?;
+            new_files.sync()?;
+        }
         let _queue = self.queue();
         for attempts in 1.. {
             let Some(changed) = next else {
                 return Ok(Committed { version: base.version().manifest().version, attempts });
             };
-            let published = numbered(base.version().manifest(), changed);
+            let folder = &self.handle.folder;
+            let following = numbered(base.version().manifest(), changed);
             new_files.check()?;
-            new_files.sync_names()?;
-            if published.publish(&self.handle.folder)? {
+            if is_full {
+                new_files.sync()?;
+                make_named_durable(folder, base.version().manifest(), &following)?;
+            }
+            let published = Manifest { relaxed: !is_full, ..following };
+            if published.publish(folder)? {
                 // From here on readers see the files, whatever else may fail.
-                let folder = &self.handle.folder;
                 new_files.keep_if(|path| published.names(folder, path));
-                files::sync_folder(&self.handle.folder.join("versions"))?;
                 // A handle sees its own writes at once. What goes wrong here, the next read reports.
+                let synced = if is_full { Manifest::confirm(folder) } else { Ok(()) };
                 let _ = self.refresh(Duration::ZERO);
                 self.wrote(&published);
+                synced?;
                 return Ok(Committed { version: published.version, attempts });
             }
             back_off(attempts);
@@ -112,6 +122,15 @@ impl Table {
         let may_wait = rayon::current_thread_index().is_none() || rayon::current_num_threads() == 1;
         may_wait.then(|| self.handle.commits.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Makes durable what `next` names besides its new files, where earlier writers did not wait for that.
+fn make_named_durable(folder: &Path, base: &Manifest, next: &Manifest) -> Result<()> {
+    // What is restored may be of another version than the last one.
+    if base.relaxed || next.relaxed {
+        next.sync_files(folder)?;
+    }
+    if base.relaxed { base.make_earlier_durable(folder) } else { Ok(()) }
 }
 
 /// `changed` as the version after `base`.

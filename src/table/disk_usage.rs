@@ -37,7 +37,6 @@ impl Table {
     /// Those of [`Table::current`]; [`Error::Corrupted`](crate::error::Error::Corrupted) for a version that cannot
     /// be read; I/O errors.
     pub fn disk_usage(&self) -> Result<DiskUsage> {
-        self.current()?;
         let table = self.path();
         let newest = self.refresh(std::time::Duration::ZERO)?;
         let newest = newest.version().manifest();

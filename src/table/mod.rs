@@ -13,6 +13,7 @@ mod compact;
 mod conform;
 mod delete;
 mod disk_usage;
+mod drop_table;
 mod extend_indexes;
 mod join;
 mod keys;
@@ -44,7 +45,7 @@ use arrow::datatypes::SchemaRef;
 
 use crate::error::{Error, Result};
 use crate::query::Snapshot;
-use crate::storage::{TemporaryFolder, Version};
+use crate::storage::{Durability, TemporaryFolder, Version};
 
 pub use build_index::{IndexInfo, IndexOptions};
 pub use cleanup::{CleanedUp, CleanupOptions};
@@ -53,6 +54,7 @@ use commit::Queue;
 pub use compact::Compacted;
 pub use delete::Deleted;
 pub use disk_usage::DiskUsage;
+pub use drop_table::remove_dropped;
 pub use extend_indexes::ExtendedIndexes;
 pub use measure_recall::{MeasuredRecall, RecallOptions};
 pub use merge::{MergeOptions, Merged};
@@ -93,6 +95,8 @@ pub struct TableOptions {
     /// How old a snapshot may be before the handle looks for a newer version. Default zero: every
     /// read sees all that was committed before it.
     pub read_consistency_interval: Duration,
+    /// What a write waits for. Default: that its files are on the disk.
+    pub durability: Durability,
     /// The folder that goes with the last handle, if the table lives in one.
     pub home: Option<Arc<TemporaryFolder>>,
     /// Which versions stay when the table is put in order. Default: the last 100, and all of the last hour.

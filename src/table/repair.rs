@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::storage::{FileEntry, Manifest, NewFiles};
+use crate::storage::{Durability, FileEntry, Manifest, NewFiles};
 use crate::table::{Table, TableOptions, check_name, folder_of};
 
 /// How many ids may have been given by versions whose manifests are lost.
@@ -62,8 +62,13 @@ impl Table {
             return Err(Error::corrupted(&folder, reason));
         };
         whole.next_row_id += replace_manifests(&folder, &whole, &versions)?;
+        if let Some(lost) = last_lost(&folder, &versions)? {
+            // There is no way to get it back, and what follows it is whole.
+            Manifest::give_up_before(&folder, lost + 1)?;
+        }
         (repaired.version, repaired.restored) = (newest, whole.version);
         if whole.version < newest || !repaired.indexes_dropped.is_empty() {
+            let options = TableOptions { durability: Durability::Full, ..options };
             let table = Self::open(connection, name, options)?;
             repaired.version = table.put_back(&whole)?;
         }
@@ -80,6 +85,14 @@ impl Table {
         self.refresh(Duration::ZERO)?;
         Ok(committed.version)
     }
+}
+
+/// The last version before the newest that is missing or damaged, if it should be there.
+fn last_lost(folder: &Path, versions: &[u64]) -> Result<Option<u64>> {
+    let (Some(first), Some(newest)) = (versions.first(), versions.last()) else { return Ok(None) };
+    let first = Manifest::oldest(folder)?.unwrap_or(0).max(*first);
+    let is_lost = |version: &u64| matches!(Manifest::read(folder, *version), Err(Error::Corrupted { .. }));
+    Ok((first..*newest).rev().find(is_lost))
 }
 
 /// Replaces damaged manifests after `whole` by it, under their own numbers. How many row ids they may have given.

@@ -2,6 +2,7 @@ mod changes;
 mod columns;
 mod indexes;
 mod model;
+mod power_cut;
 mod retrain;
 mod upkeep;
 
@@ -90,8 +91,8 @@ fn a_snapshot_does_not_change() {
 #[test]
 fn a_consistency_interval_saves_looking() {
     let (folder, _table) = empty_table();
-    let options =
-        TableOptions { read_consistency_interval: Duration::from_secs(3600), ..TableOptions::default() };
+    let read_consistency_interval = Duration::from_secs(3600);
+    let options = TableOptions { read_consistency_interval, ..TableOptions::default() };
     let lazy = Table::open(folder.path(), "t", options).unwrap();
 
     reopened(&folder).add(&rows(0..2)).unwrap();

@@ -1,6 +1,6 @@
 //! Reading everything a table consists of, and comparing it with its checksums.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -63,6 +63,14 @@ impl Table {
     }
 }
 
+/// The numbers of the versions that are there, and of those that should be.
+fn expected(versions: &[u64], oldest: Option<u64>) -> BTreeSet<u64> {
+    let first = oldest.or(versions.first().copied()).unwrap_or(1);
+    // The oldest one that must be there is the newest, at most.
+    let last = versions.last().copied().max(oldest).unwrap_or(0);
+    versions.iter().copied().chain(first..=last).collect()
+}
+
 impl Verified {
     /// Reads the manifests of all versions and the tags; the files that they name, `shown` among them.
     fn manifests(&mut self, table: &Path, shown: &Manifest) -> Result<BTreeMap<String, FileEntry>> {
@@ -72,11 +80,12 @@ impl Verified {
         };
         name(shown);
         let versions = Manifest::versions(table)?;
-        for number in versions.first().into_iter().flat_map(|first| *first..=versions[versions.len() - 1]) {
+        let oldest = Manifest::oldest(table)?;
+        for number in expected(&versions, oldest) {
             let manifest = Manifest::read(table, number);
             manifest.iter().for_each(&mut name);
             // What another process cleaned up just now was not missing.
-            if manifest.is_ok() || Manifest::versions(table)?.first().is_some_and(|first| *first <= number) {
+            if manifest.is_ok() || Manifest::oldest(table)?.is_none_or(|oldest| oldest <= number) {
                 self.look(Manifest::bytes(table, number).unwrap_or(0), manifest.map(|_| ()));
             }
         }

@@ -51,10 +51,17 @@ impl Table {
     /// All versions there are, in the order in which they were made.
     pub fn list_versions(&self) -> Result<Vec<VersionInfo>> {
         self.current()?;
-        // What another process cleans up meanwhile is left out.
-        let manifests =
-            self.versions()?.into_iter().map(|number| Manifest::read_if_there(self.path(), number));
-        manifests.filter_map(Result::transpose).map(|manifest| Ok(info(&manifest?))).collect()
+        loop {
+            // What another process cleans up meanwhile is left out ...
+            let versions = self.versions()?;
+            let found = versions.iter().map(|&number| Manifest::read_if_there(self.path(), number));
+            let found = found.filter_map(Result::transpose).map(|manifest| Ok(info(&manifest?)));
+            let found = found.collect::<Result<Vec<VersionInfo>>>()?;
+            // ... but where the newest one went there is a newer one.
+            if found.last().map(|found| found.version) == versions.last().copied() {
+                return Ok(found);
+            }
+        }
     }
 
     /// Makes the handle show an earlier version. Until [`Table::checkout_latest`] or [`Table::restore`] it

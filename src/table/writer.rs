@@ -183,15 +183,17 @@ impl NewTable {
         &self,
         schema: &SchemaRef,
         segments: &[SegmentEntry],
-        new_files: NewFiles,
+        mut new_files: NewFiles,
     ) -> Result<(Table, u64)> {
         let folder = folder_of(&self.connection, &self.name);
         new_files.check()?;
+        // Whatever the durability: so there is always a whole version.
+        new_files.sync()?;
         let first = with_segments(Manifest::first(schema.clone()), segments);
         // Looking first, because an old table may no longer have its version 1.
         if Manifest::latest_version(&folder)?.is_none() && first.publish(&folder)? {
             new_files.keep();
-            files::sync_folder(&folder.join("versions"))?;
+            Manifest::confirm(&folder)?;
             return Ok((self.open()?, first.version));
         }
         let table = match self.mode {

@@ -2,13 +2,9 @@
 
 use std::process::Stdio;
 
-use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
+use quiverdb::table::{CreateMode, NewValue, OptimizeOptions, Retention};
 
-use quiverdb::query::{Request, Select};
-use quiverdb::table::{CreateMode, NewValue, OptimizeOptions, Retention, Table};
-
-use crate::{child, connect, create_index, neighbours, none, rows, run, schema, task, upsert};
+use crate::{child, connect, content_of, create_index, neighbours, none, rows, schema, task, upsert};
 
 const PROCESSES: i64 = 6;
 const ROUNDS: i64 = 8;
@@ -41,22 +37,6 @@ fn change_and_stop() {
     }
 }
 
-/// Id and text of every row, sorted.
-fn content(table: &Table) -> Vec<(i64, String)> {
-    let select = Select::Columns(vec!["id".to_owned(), "text".to_owned()]);
-    let batches = run(table, Request { select, ..Request::default() });
-    let mut found: Vec<(i64, String)> = batches
-        .iter()
-        .flat_map(|batch| {
-            let ids = batch.column(0).as_primitive::<Int64Type>().values().to_vec();
-            let texts = batch.column(1).as_string::<i32>();
-            ids.into_iter().zip(texts.iter().map(|text| text.unwrap().to_owned()).collect::<Vec<_>>())
-        })
-        .collect();
-    found.sort();
-    found
-}
-
 #[test]
 fn processes_that_change_a_table_at_once_lose_nothing_and_double_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -75,7 +55,7 @@ fn processes_that_change_a_table_at_once_lose_nothing_and_double_nothing() {
     let ended: Vec<bool> = std::iter::from_fn(|| {
         let mut child = children.next()?;
         while child.try_wait().unwrap().is_none() {
-            let ids: Vec<i64> = content(&table).into_iter().map(|row| row.0).collect();
+            let ids: Vec<i64> = content_of(&table).into_iter().map(|row| row.0).collect();
             assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
         }
         Some(child.wait().unwrap().success())
@@ -92,7 +72,7 @@ fn processes_that_change_a_table_at_once_lose_nothing_and_double_nothing() {
         }
     }
     expected.sort();
-    assert_eq!(content(&table), expected);
+    assert_eq!(content_of(&table), expected);
     assert_eq!(neighbours(&table, false), neighbours(&table, true));
     assert_eq!(table.verify(&none()).unwrap().problems, [""; 0]);
 }

@@ -69,6 +69,11 @@ fn any_damaged_file_is_told_of_by_its_name() {
         let whole = fs::read(path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
         let middle = whole.len() / 2;
+        if whole.is_empty() {
+            // That it is there is all that it says.
+            assert!(name.ends_with(".oldest"), "{name}");
+            continue;
+        }
         let flipped = |at: usize| {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x10;
@@ -106,14 +111,11 @@ fn any_damaged_file_is_told_of_by_its_name() {
     assert!(ids(&table).contains(&901));
 }
 
-/// Without the oldest manifest, or the list of tags, a table is one whose oldest version was cleaned up, or that never
-/// had a tag; without the newest, it is what it was before.
+/// Without the list of tags, a table is one that never had a tag; without the newest manifest, it is what it was before.
 fn may_be_gone(table: &Path, path: &Path) -> bool {
     let in_folder = |name: &str| path.starts_with(table.join(name));
-    let numbers = files_below(&table.join("versions"));
-    let is_between = numbers.first().is_some_and(|first| first.as_path() < path)
-        && numbers.last().is_some_and(|last| last.as_path() > path);
-    in_folder("tags") || (in_folder("versions") && !is_between)
+    let is_newest = files_below(&table.join("versions")).last().is_none_or(|last| last.as_path() < path);
+    in_folder("tags") || (in_folder("versions") && is_newest)
 }
 
 #[test]

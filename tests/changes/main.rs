@@ -5,6 +5,7 @@
 mod concurrent;
 mod damaged;
 mod killed;
+mod serial;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,7 +20,7 @@ use quiverdb::connection::{ConnectOptions, Connection};
 use quiverdb::index::{IndexConfig, IvfFlatConfig};
 use quiverdb::progress::Progress;
 use quiverdb::query::{Nearest, Request, Rows, Select};
-use quiverdb::table::{IndexOptions, MergeOptions, Table};
+use quiverdb::table::{IndexOptions, MergeOptions, Merged, Table};
 
 /// The folder a child works in; set for children only.
 const FOLDER: &str = "QUIVERDB_TEST_CHANGES_FOLDER";
@@ -57,18 +58,26 @@ fn connect(folder: &Path) -> Connection {
 }
 
 fn upsert(table: &Table, ids: &[i64]) {
+    merge(table, ids);
+}
+
+fn merge(table: &Table, ids: &[i64]) -> Merged {
     let options = MergeOptions {
         on: vec!["id".to_owned()],
         update_matched: Some(None),
         insert_unmatched: true,
         delete_unmatched: None,
     };
-    table.merge(&options, &[rows(ids)], &none()).unwrap();
+    table.merge(&options, &[rows(ids)], &none()).unwrap()
+}
+
+fn index_options() -> IndexOptions {
+    let config = IndexConfig::IvfFlat(IvfFlatConfig::default());
+    IndexOptions { config, ..IndexOptions::default() }
 }
 
 fn create_index(table: &Table) {
-    let config = IndexConfig::IvfFlat(IvfFlatConfig::default());
-    table.create_index("vector", &IndexOptions { config, ..IndexOptions::default() }, &none()).unwrap();
+    table.create_index("vector", &index_options(), &none()).unwrap();
 }
 
 fn run(table: &Table, request: Request) -> Vec<RecordBatch> {
@@ -87,6 +96,22 @@ fn ids(table: &Table) -> Vec<i64> {
         }
     }
     found.sort_unstable();
+    found
+}
+
+/// Id and text of every row, sorted.
+fn content_of(table: &Table) -> Vec<(i64, String)> {
+    let select = Select::Columns(vec!["id".to_owned(), "text".to_owned()]);
+    let batches = run(table, Request { select, ..Request::default() });
+    let mut found: Vec<(i64, String)> = batches
+        .iter()
+        .flat_map(|batch| {
+            let ids = batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+            let texts = batch.column(1).as_string::<i32>();
+            ids.into_iter().zip(texts.iter().map(|text| text.unwrap().to_owned()).collect::<Vec<_>>())
+        })
+        .collect();
+    found.sort();
     found
 }
 

@@ -69,8 +69,7 @@ impl Reach {
     /// are asked for in order. While there are fewer than k rows nothing is out of reach: minus infinity.
     #[inline]
     pub(crate) fn of(&mut self, place: usize, score: f32, top: &TopK) -> f32 {
-        // The k-th best moves less and less, so it is enough to look after 1, 2, 4, 8, ... partitions.
-        if place.is_power_of_two() || (self.near == f32::INFINITY && top.len() >= self.k) {
+        if self.looks_at(place) && top.len() >= self.k {
             self.look(top);
         }
         if self.near == f32::INFINITY {
@@ -85,6 +84,12 @@ impl Reach {
             }
             Scale::Product { missing, length } => (score + missing - self.near) * root / length,
         }
+    }
+
+    /// Whether the candidates of the partitions before `place` count there. The k-th best moves less and less, so it is
+    /// enough to look at it after 1, 2, 4, 8, ... partitions once there is one.
+    pub(crate) fn looks_at(&self, place: usize) -> bool {
+        place.is_power_of_two() || self.near == f32::INFINITY
     }
 
     fn look(&mut self, top: &TopK) {

@@ -9,6 +9,7 @@ use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoContext, Result};
+use crate::storage::files;
 
 /// Bytes of records held in memory before a run is written.
 const BUFFER_BYTES: usize = 64 << 20;
@@ -90,7 +91,7 @@ impl Runs {
         let (sorted, starts) = self.sort();
         let file = match self.file.take() {
             Some(file) => file,
-            None => tempfile::tempfile_in(&self.folder).at("create a temporary file in", &self.folder)?,
+            None => files::unnamed_in(&self.folder)?,
         };
         let mut file = BufWriter::new(file);
         let offset = file.seek(SeekFrom::End(0)).at("seek in a temporary file in", &self.folder)?;

@@ -7,13 +7,13 @@ use std::path::Path;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
-use tempfile::TempPath;
 
 use super::Space;
 use crate::error::{IoContext, Result};
 use crate::index::VectorColumn;
 use crate::progress::Progress;
 use crate::storage::MappedFile;
+use crate::storage::files::{self, TemporaryPath};
 
 /// The largest sample that is held in memory. A larger one, which only a great many partitions need, is read
 /// from a file, whose pages the system takes back when it wants the memory.
@@ -36,7 +36,7 @@ pub(crate) struct Sample {
 enum Points {
     Memory(Vec<f32>),
     /// The file goes when the map has gone.
-    File(MappedFile, #[expect(dead_code, reason = "dropped last, it removes the file")] TempPath),
+    File(MappedFile, #[expect(dead_code, reason = "dropped last, it removes the file")] TemporaryPath),
 }
 
 /// What one task has read: the usable points and their sum.
@@ -149,7 +149,7 @@ impl Part {
 /// Where points go as they are read.
 enum Writer {
     Memory(Vec<f32>),
-    File(BufWriter<File>, TempPath, u64),
+    File(BufWriter<File>, TemporaryPath, u64),
 }
 
 impl Writer {
@@ -158,8 +158,7 @@ impl Writer {
         if values_max * size_of::<f32>() <= MEMORY_BYTES_MAX {
             return Ok(Self::Memory(Vec::with_capacity(values_max)));
         }
-        let file = tempfile::NamedTempFile::new_in(folder).at("create a temporary file in", folder)?;
-        let (file, path) = file.into_parts();
+        let (file, path) = files::temporary_in(folder)?;
         Ok(Self::File(BufWriter::with_capacity(TASK_BYTES, file), path, 0))
     }
 

@@ -7,7 +7,9 @@ use roaring::RoaringTreemap;
 use super::file;
 use crate::distance::{Metric, Query, Vectors};
 use crate::error::{Error, Result};
-use crate::index::ivf::{Calibrated, IndexFile, IndexFiles, Ranked, Ranking, ScanPartition, Space, probe};
+use crate::index::ivf::{
+    Calibrated, IndexFile, IndexFiles, Ranked, Ranking, ScanPartition, Space, Walk, walk,
+};
 use crate::index::{Candidate, ElementKind, Found, Probe, TopK};
 use crate::progress::Progress;
 
@@ -45,12 +47,28 @@ impl IvfFlat {
         &self.space
     }
 
-    /// See [`crate::index::VectorIndex::search`].
-    pub(crate) fn search(&self, query: &Query, settings: &Probe<'_>, progress: &Progress) -> Result<Found> {
-        let Some(mut ranking) = self.ranking(query) else { return Ok(Found::nothing(true)) };
-        probe(&mut ranking, settings, true, progress, |ranked, _, top| {
-            self.scan(ranked, query, settings.rows, top)
-        })
+    /// See [`crate::index::VectorIndex::search_all`].
+    pub(crate) fn search(
+        &self,
+        queries: &[Query],
+        settings: &Probe<'_>,
+        progress: &Progress,
+    ) -> Result<Vec<Found>> {
+        let mut found = vec![Found::nothing(true); queries.len()];
+        let (mut asked, mut walks) = (Vec::new(), Vec::new());
+        for (at, query) in queries.iter().enumerate() {
+            if let Some(ranking) = self.ranking(query) {
+                asked.push(at);
+                walks.push(Walk::new(ranking, settings));
+            }
+        }
+        let ended = walk(walks, true, progress, |walk, ranked, _, top| {
+            self.scan(ranked, &queries[asked[walk]], settings.rows, top)
+        })?;
+        for (at, ended) in asked.iter().zip(ended) {
+            found[*at] = ended;
+        }
+        Ok(found)
     }
 
     /// The order of the partitions; `None` if nothing can be near the query.

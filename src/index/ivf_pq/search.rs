@@ -10,7 +10,9 @@ use super::file::{self, Extent};
 use super::scan::{BLOCK_ROWS, BlockLayout, ScanTable};
 use crate::distance::{Metric, Query};
 use crate::error::{Error, Result};
-use crate::index::ivf::{Calibrated, IndexFile, IndexFiles, Ranked, Ranking, ScanPartition, Space, probe};
+use crate::index::ivf::{
+    Calibrated, IndexFile, IndexFiles, Ranked, Ranking, ScanPartition, Space, Walk, walk,
+};
 use crate::index::{Candidate, Found, Probe, TopK};
 use crate::progress::Progress;
 
@@ -58,49 +60,63 @@ impl IvfPq {
         &self.codebook
     }
 
-    /// See [`crate::index::VectorIndex::search`].
-    pub(crate) fn search(&self, query: &Query, settings: &Probe<'_>, progress: &Progress) -> Result<Found> {
-        let mut found = Found::nothing(false);
-        self.visit_with(query, settings.ahead(), settings.rows, &mut |ranking, scan| {
-            found = probe(ranking, settings, false, progress, scan)?;
-            Ok(())
+    /// See [`crate::index::VectorIndex::search_all`].
+    pub(crate) fn search(
+        &self,
+        queries: &[Query],
+        settings: &Probe<'_>,
+        progress: &Progress,
+    ) -> Result<Vec<Found>> {
+        let mut found = vec![Found::nothing(false); queries.len()];
+        let (mut asked, mut walks, mut scans) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, query) in queries.iter().enumerate() {
+            if let Some((ranking, scan)) = self.prepare(query, settings.ahead(), settings.rows) {
+                asked.push(at);
+                walks.push(Walk::new(ranking, settings));
+                scans.push(scan);
+            }
+        }
+        let ended = walk(walks, false, progress, |walk, ranked, next, top| {
+            self.scan(&mut scans[walk], ranked, next, top)
         })?;
+        for (at, ended) in asked.iter().zip(ended) {
+            found[*at] = ended;
+        }
         if self.metric() != Metric::Dot {
             // An estimate may fall below what a distance can be.
-            found
-                .candidates
-                .iter_mut()
-                .for_each(|candidate| candidate.distance = candidate.distance.max(0.0));
+            let candidates = found.iter_mut().flat_map(|found| &mut found.candidates);
+            candidates.for_each(|candidate| candidate.distance = candidate.distance.max(0.0));
         }
         Ok(found)
     }
 
-    /// Ranks the partitions for a query, `ahead` of them at once, and hands the ranking to `each` with the way
-    /// to scan one. A query that nothing can be near is not handed on.
-    fn visit_with(
-        &self,
+    /// Ranks the partitions for a query, `ahead` of them at once, and makes its table. `None` if nothing can be near
+    /// the query.
+    fn prepare<'a>(
+        &'a self,
         query: &Query,
         ahead: usize,
-        rows: Option<&RoaringTreemap>,
-        each: &mut dyn FnMut(&mut Ranking<'_>, &mut ScanPartition<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let Some(point) = self.space.query_point(query) else { return Ok(()) };
+        rows: Option<&'a RoaringTreemap>,
+    ) -> Option<(Ranking<'a>, Scan<'a>)> {
+        let point = self.space.query_point(query)?;
         let file = self.files.first();
         let (mean, centroids) = (file.mean(), file.centroids());
         let has_rows = |partition: usize| self.files.has_rows(partition);
         let mut ranking = Ranking::new(self.metric(), &point, mean, centroids, file.coarse(), has_rows);
-        let Some(first) = ranking.get(0, ahead) else { return Ok(()) };
+        let first = ranking.get(0, ahead)?;
 
         let terms = QueryTerms::new(self.metric(), point, mean, self.centroid(first.partition));
         let mut products = vec![0.0; self.layout.sub_vectors * self.layout.codewords()];
         self.codebook.inner_products(&terms.table_point, &mut products);
-        let mut scan = Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows };
-        each(&mut ranking, &mut |ranked, next, top| {
-            if let Some(next) = next {
-                self.files.prefetch(next);
-            }
-            scan.partition(ranked, top)
-        })
+        Some((ranking, Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows }))
+    }
+
+    /// Scans a partition while the next one comes near.
+    fn scan(&self, scan: &mut Scan<'_>, ranked: Ranked, next: Option<usize>, top: &mut TopK) -> Result<u64> {
+        if let Some(next) = next.filter(|&next| next != ranked.partition) {
+            self.files.prefetch(next);
+        }
+        scan.partition(ranked, top)
     }
 
     fn centroid(&self, partition: usize) -> &[f32] {
@@ -130,7 +146,8 @@ impl Calibrated for IvfPq {
         query: &Query,
         each: &mut dyn FnMut(&mut Ranking<'_>, &mut ScanPartition<'_>) -> Result<()>,
     ) -> Result<()> {
-        self.visit_with(query, usize::MAX, None, each)
+        let Some((mut ranking, mut scan)) = self.prepare(query, usize::MAX, None) else { return Ok(()) };
+        each(&mut ranking, &mut |ranked, next, top| self.scan(&mut scan, ranked, next, top))
     }
 }
 

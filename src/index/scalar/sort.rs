@@ -16,6 +16,7 @@ use rayon::slice::ParallelSliceMut;
 
 use crate::error::{IoContext, Result};
 use crate::progress::Progress;
+use crate::storage::files;
 
 /// Bytes of pairs held in memory before a run is written.
 const BUFFER_BYTES: usize = 64 << 20;
@@ -188,7 +189,7 @@ impl Runs {
     fn append(&mut self, folder: &Path, fill: impl FnOnce(&mut RunWriter) -> Result<()>) -> Result<()> {
         let mut file = match self.file.take() {
             Some(file) => file,
-            None => tempfile::tempfile_in(folder).at("create a temporary file in", folder)?,
+            None => files::unnamed_in(folder)?,
         };
         let start = file.seek(SeekFrom::End(0)).at("seek in a temporary file in", folder)?;
         let mut run = RunWriter { file: BufWriter::with_capacity(READ_BYTES, file), bytes: 0, folder };

@@ -11,7 +11,7 @@ use super::file::{DirectoryEntry, HEADER_BYTES, HEADER_CRC_AT, Header, MAGIC, VE
 use super::keys::KeyType;
 use super::page::PageBuilder;
 use crate::error::{Error, IoContext, Result};
-use crate::storage::FileEntry;
+use crate::storage::{FileEntry, files};
 
 /// A page is full when it has so many bytes.
 const PAGE_BYTES: usize = 32 << 10;
@@ -44,8 +44,7 @@ pub(super) struct IndexWriter {
 impl IndexWriter {
     /// Creates the file, which must not exist.
     pub fn create(path: &Path, kind: ScalarKind, key_type: KeyType) -> Result<Self> {
-        let file = File::create_new(path).at("create", path)?;
-        let mut file = BufWriter::with_capacity(1 << 18, file);
+        let mut file = BufWriter::with_capacity(1 << 18, files::create(path)?);
         file.seek(SeekFrom::Start(HEADER_BYTES as u64)).at("seek in", path)?;
         Ok(Self {
             path: path.to_owned(),
@@ -137,7 +136,7 @@ impl IndexWriter {
         Ok(())
     }
 
-    /// Completes the file and makes it durable. `nulls`: the rows that have no value; `rows`: how many rows
+    /// Completes the file. `nulls`: the rows that have no value; `rows`: how many rows
     /// the index knows, these included; `name`: the file's path as the manifest names it. Returns the file, and
     /// how many different keys there are.
     pub fn finish(mut self, nulls: &RoaringTreemap, rows: u64, name: String) -> Result<(FileEntry, u64)> {
@@ -173,7 +172,6 @@ impl IndexWriter {
         self.file.seek(SeekFrom::Start(0)).at("seek in", &self.path)?;
         self.file.write_all(&front).at("write", &self.path)?;
         self.file.flush().at("write", &self.path)?;
-        self.file.get_ref().sync_all().at("sync", &self.path)?;
 
         let crc = crc32c::crc32c_combine(crc32c::crc32c(&front), pages_crc, page_bytes);
         let crc = crc32c::crc32c_combine(crc, header.tail_crc, end.len());

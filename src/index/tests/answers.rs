@@ -168,6 +168,47 @@ fn only_rows_of_the_set_are_found_and_probing_goes_on_until_there_are_enough() {
 }
 
 #[test]
+fn a_batch_finds_what_each_of_its_queries_finds_alone() {
+    let values = clustered(3000, 8, 21);
+    let table = Table::new(column(ElementKind::F32, &values, 8));
+    let rows: RoaringTreemap = (100..3100).step_by(5).collect();
+    let few = Probe { candidates: 30, probes_min: 3, probes_max: Some(3), ..Probe::default() };
+    let early = EarlyStop { k: 10, reach: 1.0, expected: 4 };
+    let until = Probe { probes_min: 0, probes_max: None, early_stop: Some(early), ..few };
+    for metric in [Metric::L2, Metric::Cosine, Metric::Dot] {
+        for config in [pq(metric, 40, 8, 4), ivf_flat(metric, 40)] {
+            let name = format!("{metric}{}", config.kind());
+            let Indexed { index, .. } = table.build(&config, &name, &Progress::none()).unwrap();
+            let mut queries = queries(metric, &values, 8);
+            // For cosine nothing is near it.
+            queries.insert(2, Query::new(metric, &[0.0; 8]));
+            for probe in
+                [few, until, Probe { rows: Some(&rows), ..until }, Probe { rows: Some(&rows), ..few }]
+            {
+                let alone = queries.iter().map(|query| index.search(query, &probe, &Progress::none()));
+                let alone: Vec<Found> = alone.map(Result::unwrap).collect();
+                let together = index.search_all(&queries, &probe, &Progress::none()).unwrap();
+
+                assert_eq!(together, alone, "{name} {probe:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn queries_go_together_where_several_of_them_look_into_a_partition() {
+    let table = Table::new(column(ElementKind::F32, &clustered(900, 4, 1), 4));
+    let Indexed { index, .. } = table.build(&ivf_flat(Metric::L2, 20), "a", &Progress::none()).unwrap();
+    let probes = |probes_min| Probe { candidates: 10, probes_min, ..Probe::default() };
+
+    assert_eq!([1, 2, 9].map(|queries| index.group(queries, &probes(5), 1)), [1, 1, 9]);
+    assert_eq!(index.group(40, &probes(1), 1), 40);
+    assert_eq!(index.group(40, &probes(1), 2), 1);
+    assert_eq!(index.group(0, &everything(10), 2), 1);
+    assert!(index.group(10_000, &everything(10), 4) < 1000);
+}
+
+#[test]
 fn a_query_of_another_shape_or_metric_is_an_error() {
     let table = Table::new(column(ElementKind::F32, &clustered(50, 4, 1), 4));
     let Indexed { index, .. } = table.build(&pq(Metric::L2, 2, 2, 8), "a", &Progress::none()).unwrap();

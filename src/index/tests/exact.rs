@@ -44,3 +44,32 @@ fn flat_search_is_the_same_on_any_number_of_threads() {
     let error = flat::search(&column, &query, 1, Range::default(), 0..u64::MAX, None, &expired).unwrap_err();
     assert_eq!(error.code(), "TIMEOUT");
 }
+
+#[test]
+fn a_batch_finds_what_each_of_its_queries_finds_alone() {
+    let dim = 24;
+    let values = clustered(5000, dim, 12);
+    let column = column(ElementKind::F32, &values, dim);
+    let [all, none] = [(0..9000).collect(), RoaringTreemap::new()];
+    let sets: [Option<RoaringTreemap>; 5] = [
+        None,
+        Some(all),
+        Some(none),
+        Some((0..9000).step_by(2).collect()),
+        Some((0..9000).step_by(70).collect()),
+    ];
+    let queries: Vec<Query> = (0..70).map(|i| Query::new(Metric::L2, &values[i * 97..][..dim])).collect();
+    for rows in sets.iter().map(Option::as_ref) {
+        let range = Range { lower: Some(1.0), upper: None };
+        let alone: Vec<_> = queries
+            .iter()
+            .map(|query| flat::search(&column, query, 7, range, 0..4000, rows, &Progress::none()).unwrap())
+            .collect();
+        let together =
+            flat::search_all(&column, &queries, 7, range, 0..4000, rows, &Progress::none()).unwrap();
+
+        assert_eq!(together, alone);
+    }
+    let nobody = flat::search_all(&column, &[], 7, Range::default(), 0..9, None, &Progress::none());
+    assert_eq!(nobody.unwrap(), Vec::<Vec<Candidate>>::new());
+}

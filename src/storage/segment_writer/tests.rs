@@ -5,6 +5,7 @@ use arrow::datatypes::{Field, Int8Type, Schema};
 
 use super::*;
 use crate::storage::Segment;
+use crate::storage::files;
 
 const SMALL: Limits =
     Limits { batch_rows: 10, batch_bytes: 1 << 20, segment_rows: 20, segment_bytes: 1 << 30 };

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::{IoContext, Result};
+use crate::storage::files;
 
 /// The file that is locked. It has no content, and stays.
 const FILE_NAME: &str = "upkeep.lock";
@@ -18,7 +19,8 @@ impl Lock {
     /// `None` if another process has it.
     pub fn take(table: &Path) -> Result<Option<Self>> {
         let path = table.join(FILE_NAME);
-        let file = File::options().create(true).append(true).open(&path).at("open", &path)?;
+        files::create_empty(&path)?;
+        let file = File::open(&path).at("open", &path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),

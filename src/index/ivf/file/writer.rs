@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{DirectoryEntry, HEADER_CRC_AT, Header, PAGE, Section, Sections, VERSION, page_aligned};
 use crate::error::{IoContext, Result};
 use crate::index::ivf::calibration::Calibration;
-use crate::storage::FileEntry;
+use crate::storage::{FileEntry, files};
 
 /// Writes an index file: extents as they come, then the pages before them.
 pub(crate) struct FileWriter {
@@ -37,8 +37,7 @@ impl FileWriter {
         header.calibration = Section { bytes: 0, ..place(PAGE) };
         header.extents = Section { offset, bytes: 0 };
 
-        let file = File::create_new(path).at("create", path)?;
-        let mut file = BufWriter::with_capacity(1 << 20, file);
+        let mut file = BufWriter::with_capacity(1 << 20, files::create(path)?);
         file.seek(SeekFrom::Start(offset)).at("seek in", path)?;
         Ok(Self { path: path.to_owned(), file, offset, extents_crc: 0, header, directory: Vec::new() })
     }
@@ -65,7 +64,7 @@ impl FileWriter {
         self.write(&[0; PAGE][..padding as usize])
     }
 
-    /// Writes the header and the sections. The file can be opened then, but is not durable.
+    /// Writes the header and the sections. The file can be opened then.
     pub(crate) fn complete(mut self, sections: &Sections<'_>) -> Result<UnsealedFile> {
         self.header.rows = self.directory.iter().map(|entry| entry.rows).sum();
         self.header.file_bytes = self.offset;
@@ -81,7 +80,7 @@ impl FileWriter {
     }
 }
 
-/// An index file that is whole but for its calibration, and not yet durable.
+/// An index file that is whole but for its calibration.
 pub(crate) struct UnsealedFile {
     path: PathBuf,
     file: File,
@@ -97,7 +96,7 @@ impl UnsealedFile {
         self.header.file_bytes
     }
 
-    /// Adds what was measured, and makes the file durable. `name` is the file's path as the manifest names it.
+    /// Adds what was measured, and ends the file. `name` is the file's path as the manifest names it.
     ///
     /// # Panics
     /// If the calibration is longer than its page.
@@ -112,7 +111,6 @@ impl UnsealedFile {
             self.write_page(start)?;
             self.write_page(0)?;
         }
-        self.file.sync_all().at("sync", &self.path)?;
         let extents_bytes = self.header.extents.bytes as usize;
         let crc = crc32c::crc32c_combine(crc32c::crc32c(&self.front), self.extents_crc, extents_bytes);
         Ok(FileEntry { path: name, bytes: self.bytes(), crc32c: crc })

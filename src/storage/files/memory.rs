@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use super::disk;
 use crate::error::{IoContext, Result};
 
 const PREFIX: &str = "quiverdb-memory-";
@@ -27,9 +28,9 @@ impl TemporaryFolder {
         let folder = builder.prefix(PREFIX).tempdir_in(&parent).at("create a folder in", &parent)?;
         // Locked before it has the name that others look for, so that nobody finds it unlocked.
         let unnamed = folder.path().join("unlocked");
-        let lock = File::create_new(&unnamed).at("create", &unnamed)?;
+        let lock = disk::create(&unnamed).at("create", &unnamed)?;
         lock.lock().at("lock", &unnamed)?;
-        fs::rename(&unnamed, folder.path().join(LOCK)).at("name", &unnamed)?;
+        disk::rename(&unnamed, &folder.path().join(LOCK)).at("name", &unnamed)?;
         Ok(Self { _lock: lock, folder })
     }
 
@@ -83,7 +84,7 @@ fn remove_abandoned(parent: &Path) {
         let free = || File::open(&lock).is_ok_and(|file| file.try_lock().is_ok());
         if ours && free() {
             // Another process may be doing the same; that the folder goes is what counts.
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = disk::remove_tree(&entry.path());
         }
     }
 }

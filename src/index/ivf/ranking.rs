@@ -1,11 +1,8 @@
-//! Which partitions a query looks into, and in which order.
+//! In which order a query looks into partitions.
 
 use super::coarse::CoarseCentroids;
-use super::reach::{Reach, Scale};
+use super::reach::Scale;
 use crate::distance::{Metric, dot, l2_squared};
-use crate::error::Result;
-use crate::index::{Found, Probe, TopK};
-use crate::progress::Progress;
 
 /// A partition and how promising it is: the lower the score, the more.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,9 +72,9 @@ impl<'a> Ranking<'a> {
         self.ranked.get(place).copied()
     }
 
-    /// The partition after the one at `place`, if it is known already.
-    fn after(&self, place: usize) -> Option<usize> {
-        self.ranked[..self.sorted].get(place + 1).map(|ranked| ranked.partition)
+    /// The partition at a place in the order, if it is known already.
+    pub(crate) fn known(&self, place: usize) -> Option<usize> {
+        self.ranked[..self.sorted].get(place).map(|ranked| ranked.partition)
     }
 
     /// Sorts on until at least `count` places are right.
@@ -102,48 +99,9 @@ impl<'a> Ranking<'a> {
     }
 }
 
-/// Probes partitions in order: at least `probes_min`, then on to `probes_max` while it is worth it: while
-/// those to come are within reach, or, without an early stop, while there are too few candidates. `scan` offers
-/// a partition's rows to the candidates and returns how many rows it looked at; it is told the partition that
-/// probably follows.
-pub(crate) fn probe(
-    ranking: &mut Ranking<'_>,
-    probe: &Probe<'_>,
-    exact: bool,
-    progress: &Progress,
-    mut scan: impl FnMut(Ranked, Option<usize>, &mut TopK) -> Result<u64>,
-) -> Result<Found> {
-    let mut top = TopK::new(probe.candidates);
-    let mut found = Found::nothing(exact);
-    let probes_max = probe.probes_max.unwrap_or(usize::MAX).max(probe.probes_min).min(ranking.len());
-    let Some(first) = ranking.get(0, probe.ahead()) else { return Ok(found) };
-    let mut early =
-        probe.early_stop.map(|stop| (stop, Reach::new(ranking.scale(), first.score, stop.k, None)));
-    while found.partitions_searched < probes_max {
-        let place = found.partitions_searched;
-        let Some(ranked) = ranking.get(place, probe.ahead()) else { break };
-        // The first partition is never out of reach.
-        if place >= probe.probes_min.max(early.is_some().into()) {
-            found.stopped_early = match &mut early {
-                Some((stop, reach)) => reach.of(place, ranked.score, &top) > stop.reach,
-                None => top.len() >= probe.candidates,
-            };
-            if found.stopped_early {
-                break;
-            }
-        }
-        progress.check()?;
-        found.rows_scanned += scan(ranked, ranking.after(place), &mut top)?;
-        found.partitions_searched += 1;
-    }
-    found.candidates = top.into_sorted();
-    Ok(found)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::{Candidate, EarlyStop};
 
     const CENTROIDS: [f32; 6] = [5.0, 1.0, 4.0, 1.0, 3.0, 2.0];
 
@@ -170,50 +128,5 @@ mod tests {
 
         assert_eq!(ranking.get(0, 1).unwrap().partition, 1);
         assert_eq!(ranking.get(2, 1).unwrap().partition, 2);
-    }
-
-    /// Probes with one candidate in each of the last two partitions of the order.
-    fn searched(candidates: usize, probes_min: usize, probes_max: Option<usize>) -> usize {
-        let settings = Probe { candidates, probes_min, probes_max, ..Probe::default() };
-        let scan = |ranked: Ranked, _, top: &mut TopK| {
-            if ranked.score >= 16.0 {
-                top.push(Candidate { distance: ranked.score, row_id: 0 });
-            }
-            Ok(1)
-        };
-        probe(&mut ranking(), &settings, false, &Progress::none(), scan).unwrap().partitions_searched
-    }
-
-    /// Probes with an early stop, with one candidate at distance 1 in each partition.
-    fn reached(k: usize, reach: f32, probes_min: usize) -> (usize, bool) {
-        let early_stop = Some(EarlyStop { k, reach, expected: 1 });
-        let settings = Probe { candidates: 10, probes_min, early_stop, ..Probe::default() };
-        let scan = |_: Ranked, _, top: &mut TopK| {
-            top.push(Candidate { distance: 1.0, row_id: 0 });
-            Ok(1)
-        };
-        let found = probe(&mut ranking(), &settings, false, &Progress::none(), scan).unwrap();
-        (found.partitions_searched, found.stopped_early)
-    }
-
-    #[test]
-    fn probing_stops_at_the_first_partition_out_of_reach() {
-        // Scores are 1, 1, 4, 16, 25, so reaches 0, 3 sqrt(3), 30, 24 sqrt(5).
-        assert_eq!(reached(1, 0.0, 0), (2, true));
-        assert_eq!(reached(1, 6.0, 0), (3, true));
-        assert_eq!(reached(1, 6.0, 4), (4, true));
-        assert_eq!(reached(1, f32::MAX, 0), (5, false));
-        assert_eq!(reached(4, 0.0, 0), (4, true));
-        assert_eq!(reached(6, 0.0, 0), (5, false));
-    }
-
-    #[test]
-    fn probing_goes_on_while_there_are_too_few_candidates() {
-        assert_eq!(searched(1, 1, None), 4);
-        assert_eq!(searched(2, 1, None), 5);
-        assert_eq!(searched(3, 1, None), 5);
-        assert_eq!(searched(1, 1, Some(2)), 2);
-        assert_eq!(searched(1, 5, Some(5)), 5);
-        assert_eq!(searched(1, 3, Some(1)), 3);
     }
 }

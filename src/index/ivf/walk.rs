@@ -1,0 +1,229 @@
+//! A query's walk through the partitions: how far it goes, and queries that go together.
+
+use super::ranking::{Ranked, Ranking};
+use super::reach::Reach;
+use crate::error::Result;
+use crate::index::{EarlyStop, Found, Probe, TopK};
+use crate::progress::Progress;
+
+/// One query on its way: at least `probes_min` partitions in the order of its ranking, then on to `probes_max` while
+/// it is worth it: while those to come are within reach, or, without an early stop, while there are too few candidates.
+pub(crate) struct Walk<'a> {
+    ranking: Ranking<'a>,
+    settings: &'a Probe<'a>,
+    early: Option<(EarlyStop, Reach)>,
+    top: TopK,
+    /// Partitions that were handed out.
+    place: usize,
+    places_max: usize,
+    stopped_early: bool,
+    rows_scanned: u64,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(mut ranking: Ranking<'a>, settings: &'a Probe<'a>) -> Self {
+        let places_max =
+            settings.probes_max.unwrap_or(usize::MAX).max(settings.probes_min).min(ranking.len());
+        let first = ranking.get(0, settings.ahead()).map_or(0.0, |first| first.score);
+        let early = settings.early_stop.map(|stop| (stop, Reach::new(ranking.scale(), first, stop.k, None)));
+        let top = TopK::new(settings.candidates);
+        Self { ranking, settings, early, top, place: 0, places_max, stopped_early: false, rows_scanned: 0 }
+    }
+
+    /// Replaces `wave` by the partitions that come next, as many as are decided already: what they hold does not
+    /// change whether the others of the wave are searched. None is left when it stays empty.
+    fn wave(&mut self, wave: &mut Vec<Ranked>) {
+        wave.clear();
+        while self.place < self.places_max && !self.stopped_early {
+            // The nearest partition goes alone, so that its rows set a threshold for the others.
+            if !wave.is_empty() && (self.place == 1 || self.depends_on_candidates()) {
+                return;
+            }
+            let Some(ranked) = self.ranking.get(self.place, self.settings.ahead()) else { return };
+            self.stopped_early = !self.is_certain() && self.is_out_of_reach(ranked);
+            if !self.stopped_early {
+                wave.push(ranked);
+                self.place += 1;
+            }
+        }
+    }
+
+    /// Whether the next partition is searched in any case. The first is never out of reach.
+    fn is_certain(&self) -> bool {
+        self.place < self.settings.probes_min.max(self.early.is_some().into())
+    }
+
+    /// Whether it takes the candidates of all partitions before the next one to decide about it.
+    fn depends_on_candidates(&self) -> bool {
+        !self.is_certain() && self.early.as_ref().is_none_or(|(_, reach)| reach.looks_at(self.place))
+    }
+
+    fn is_out_of_reach(&mut self, ranked: Ranked) -> bool {
+        match &mut self.early {
+            Some((stop, reach)) => reach.of(self.place, ranked.score, &self.top) > stop.reach,
+            None => self.top.len() >= self.settings.candidates,
+        }
+    }
+
+    fn end(self, exact: bool) -> Found {
+        Found {
+            candidates: self.top.into_sorted(),
+            exact,
+            partitions_searched: self.place,
+            stopped_early: self.stopped_early,
+            rows_scanned: self.rows_scanned,
+        }
+    }
+}
+
+/// Where one of several walks goes next.
+struct Step {
+    walk: usize,
+    ranked: Ranked,
+}
+
+/// Goes all walks to their ends, and returns what each found. `scan` offers a partition's rows to the candidates of a
+/// walk and returns how many rows it looked at; it is told the partition that probably follows.
+///
+/// Several walks go in waves, each in the order of partitions, so that a partition which many queries look into is read
+/// once while it is in a cache. What a walk finds does not depend on the others.
+pub(crate) fn walk(
+    mut walks: Vec<Walk<'_>>,
+    exact: bool,
+    progress: &Progress,
+    mut scan: impl FnMut(usize, Ranked, Option<usize>, &mut TopK) -> Result<u64>,
+) -> Result<Vec<Found>> {
+    let (mut steps, mut wave) = (Vec::new(), Vec::new());
+    loop {
+        steps.clear();
+        for (walk, walker) in walks.iter_mut().enumerate() {
+            walker.wave(&mut wave);
+            steps.extend(wave.iter().map(|&ranked| Step { walk, ranked }));
+        }
+        if steps.is_empty() {
+            return Ok(walks.into_iter().map(|walk| walk.end(exact)).collect());
+        }
+        if walks.len() > 1 {
+            steps.sort_unstable_by_key(|step| (step.ranked.partition, step.walk));
+        }
+        for (at, &Step { walk, ranked }) in steps.iter().enumerate() {
+            progress.check()?;
+            let walker = &mut walks[walk];
+            let next = match steps.get(at + 1) {
+                Some(next) => Some(next.ranked.partition),
+                None => walker.ranking.known(walker.place),
+            };
+            walker.rows_scanned += scan(walk, ranked, next, &mut walker.top)?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distance::Metric;
+    use crate::index::Candidate;
+    use crate::index::ivf::coarse::CoarseCentroids;
+
+    const CENTROIDS: [f32; 6] = [5.0, 1.0, 4.0, 1.0, 3.0, 2.0];
+
+    fn ranking(point: f32) -> Ranking<'static> {
+        let coarse = CoarseCentroids::new(Metric::L2, &CENTROIDS, 1);
+        Ranking::new(Metric::L2, &[point], &[2.0], &CENTROIDS, &coarse, |partition| partition != 4)
+    }
+
+    fn alone(
+        settings: &Probe<'_>,
+        scan: impl FnMut(usize, Ranked, Option<usize>, &mut TopK) -> Result<u64>,
+    ) -> Found {
+        let walks = vec![Walk::new(ranking(2.0), settings)];
+        walk(walks, false, &Progress::none(), scan).unwrap().remove(0)
+    }
+
+    /// Probes with one candidate in each of the last two partitions of the order.
+    fn searched(candidates: usize, probes_min: usize, probes_max: Option<usize>) -> usize {
+        let settings = Probe { candidates, probes_min, probes_max, ..Probe::default() };
+        let scan = |_, ranked: Ranked, _, top: &mut TopK| {
+            if ranked.score >= 16.0 {
+                top.push(Candidate { distance: ranked.score, row_id: 0 });
+            }
+            Ok(1)
+        };
+        alone(&settings, scan).partitions_searched
+    }
+
+    /// Probes with an early stop, with one candidate at distance 1 in each partition.
+    fn reached(k: usize, reach: f32, probes_min: usize) -> (usize, bool) {
+        let early_stop = Some(EarlyStop { k, reach, expected: 1 });
+        let settings = Probe { candidates: 10, probes_min, early_stop, ..Probe::default() };
+        let scan = |_, _: Ranked, _, top: &mut TopK| {
+            top.push(Candidate { distance: 1.0, row_id: 0 });
+            Ok(1)
+        };
+        let found = alone(&settings, scan);
+        (found.partitions_searched, found.stopped_early)
+    }
+
+    #[test]
+    fn probing_stops_at_the_first_partition_out_of_reach() {
+        // Scores are 1, 1, 4, 16, 25, so reaches 0, 3 sqrt(3), 30, 24 sqrt(5).
+        assert_eq!(reached(1, 0.0, 0), (2, true));
+        assert_eq!(reached(1, 6.0, 0), (3, true));
+        assert_eq!(reached(1, 6.0, 4), (4, true));
+        assert_eq!(reached(1, f32::MAX, 0), (5, false));
+        assert_eq!(reached(4, 0.0, 0), (4, true));
+        assert_eq!(reached(6, 0.0, 0), (5, false));
+    }
+
+    #[test]
+    fn probing_goes_on_while_there_are_too_few_candidates() {
+        assert_eq!(searched(1, 1, None), 4);
+        assert_eq!(searched(2, 1, None), 5);
+        assert_eq!(searched(3, 1, None), 5);
+        assert_eq!(searched(1, 1, Some(2)), 2);
+        assert_eq!(searched(1, 5, Some(5)), 5);
+        assert_eq!(searched(1, 3, Some(1)), 3);
+    }
+
+    #[test]
+    fn walks_that_go_together_find_what_each_finds_alone() {
+        let scan = |points: [f32; 3]| {
+            move |walk: usize, ranked: Ranked, _, top: &mut TopK| {
+                let distance = (CENTROIDS[ranked.partition] - points[walk]).abs();
+                top.push(Candidate { distance, row_id: ranked.partition as u64 });
+                Ok(1)
+            }
+        };
+        let stop = |reach| Some(EarlyStop { k: 1, reach, expected: 1 });
+        for (probes_min, probes_max, early_stop) in
+            [(3, Some(3), None), (0, None, None), (0, None, stop(0.5)), (2, Some(4), stop(2.0))]
+        {
+            let settings = Probe { candidates: 2, probes_min, probes_max, early_stop, ..Probe::default() };
+            let points = [2.0, 3.5, 6.0];
+            let walks = points.map(|point| Walk::new(ranking(point), &settings)).into();
+            let together = walk(walks, false, &Progress::none(), scan(points)).unwrap();
+
+            for (point, found) in points.into_iter().zip(together) {
+                let walks = vec![Walk::new(ranking(point), &settings)];
+                let alone = walk(walks, false, &Progress::none(), scan([point; 3])).unwrap();
+                assert_eq!(vec![found], alone, "{settings:?} {point}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_partition_that_several_walks_look_into_is_searched_for_all_of_them_in_a_row() {
+        let settings = Probe { candidates: 9, probes_min: 4, probes_max: Some(4), ..Probe::default() };
+        let mut order = Vec::new();
+        let walks = [2.0, 3.5, 6.0].map(|point| Walk::new(ranking(point), &settings)).into();
+        let scan = |_, ranked: Ranked, _, _: &mut TopK| {
+            order.push(ranked.partition);
+            Ok(1)
+        };
+        walk(walks, false, &Progress::none(), scan).unwrap();
+
+        // After the nearest partition of each.
+        assert_eq!(order.len(), 12);
+        assert!(order[3..].is_sorted(), "{order:?}");
+    }
+}
