@@ -35,7 +35,7 @@ const WRITER_BYTES_MAX: u64 = 8 << 20;
 const UPKEEP_LAG: usize = 4;
 
 /// How much upkeep joins at most.
-const UPKEEP_BYTES_MAX: u64 = 1 << 30;
+const UPKEEP_BYTES_MAX: u64 = 512 << 20;
 /// A segment of so many bytes is never small.
 const SMALL_BYTES: u64 = 128 << 20;
 
