@@ -6,6 +6,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { firstSearch } from './first-search.mjs';
@@ -15,17 +16,17 @@ const packages = resolve(folder);
 const files = readdirSync(packages).filter((name) => name.endsWith('.tgz'));
 const main = files.find((name) => /^quiverdb-\d/.test(name));
 const [version] = /\d.*(?=\.tgz)/.exec(main);
-const platform = platformOf(process);
-
 const { program, prints } = firstSearch();
 
 const place = mkdtempSync(join(tmpdir(), 'quiverdb-try-'));
 try {
   writeFileSync(join(place, 'package.json'), '{ "private": true }');
   writeFileSync(join(place, 'search.mjs'), program);
-  const wanted = [main, `quiverdb-${platform}-${version}.tgz`].map((name) => join(packages, name));
-  const options = ['--offline', '--no-audit', '--no-fund', '--no-update-notifier'];
-  run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['install', ...options, ...wanted]);
+  install(main, '--omit=optional');
+  // The package itself knows which binary it looks for.
+  const require = createRequire(join(place, 'search.mjs'));
+  const platform = require('./node_modules/quiverdb/dist/native.js').platformName();
+  install(`quiverdb-${platform}-${version}.tgz`);
   const [command, ...args] = [...runner, process.execPath, 'search.mjs'];
   const found = run(command, args).trim();
   console.log(`${[...runner, platform].join(' ')}: the first search finds ${found}`);
@@ -34,14 +35,13 @@ try {
   rmSync(place, { recursive: true, force: true });
 }
 
+function install(file, ...options) {
+  const quiet = ['--offline', '--no-audit', '--no-fund', '--no-update-notifier'];
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  run(npm, ['install', ...quiet, ...options, join(packages, file)]);
+}
+
 function run(command, args) {
   const shell = command.endsWith('.cmd');
   return execFileSync(command, args, { cwd: place, encoding: 'utf8', shell });
-}
-
-/** The platform as in the names of the packages. */
-function platformOf({ platform, arch, report }) {
-  if (platform === 'win32') return `win32-${arch}-msvc`;
-  if (platform !== 'linux') return `${platform}-${arch}`;
-  return `linux-${arch}-${report.getReport().header.glibcVersionRuntime ? 'gnu' : 'musl'}`;
 }

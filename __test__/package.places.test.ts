@@ -1,6 +1,4 @@
 // Where a program may run that uses the package: in workers, child processes, with Node's permissions.
-import { cpSync, existsSync, readFileSync } from 'node:fs';
-import { createPackageWithOptions, listPackage, statFile } from '@electron/asar';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Project } from './project.js';
 
@@ -125,27 +123,5 @@ describe("Node's permissions", () => {
     });
 
     expect(printed).toBe('1');
-  });
-});
-
-describe('an Electron archive', () => {
-  test('leaves the binary outside, as `asar` is told to', async () => {
-    const app = project.path('app');
-    cpSync(project.path('node_modules'), `${app}/node_modules`, { recursive: true });
-    project.write('app/main.js', "require('quiverdb');");
-    const archive = project.path('resources/app.asar');
-
-    await createPackageWithOptions(app, archive, { unpack: '**/*.node' });
-
-    const files = listPackage(archive, { isPack: false }).map((path) => path.replaceAll('\\', '/'));
-    const binary = files.find((path) => path.endsWith('.node'))!;
-    expect(files).toContain('/node_modules/quiverdb/dist/index.js');
-    expect(statFile(archive, binary.slice(1))).toMatchObject({ unpacked: true });
-    // Electron looks for unpacked files here; what it finds is a whole addon.
-    const unpacked = `${archive}.unpacked${binary}`;
-    expect(existsSync(unpacked)).toBe(true);
-    expect(readFileSync(unpacked).equals(readFileSync(`${app}${binary}`))).toBe(true);
-    const program = `console.log(Object.keys(require(${JSON.stringify(unpacked)})).includes('NativeTable'));`;
-    expect(await project.output('unpacked.cjs', program)).toBe('true');
   });
 });

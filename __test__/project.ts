@@ -21,7 +21,12 @@ export interface RunOptions {
 
 export class Project {
   /** The project's folder. */
-  readonly folder = mkdtempSync(join(tmpdir(), 'quiverdb-project-'));
+  readonly folder: string;
+
+  /** @param parent the folder that it is made in */
+  constructor(parent = tmpdir()) {
+    this.folder = mkdtempSync(join(parent, 'quiverdb-project-'));
+  }
 
   /** Installs the package as it is compiled from lib/, with the debug addon that the tests use. */
   static async withPackage(): Promise<Project> {

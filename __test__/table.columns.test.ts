@@ -4,9 +4,10 @@ import { expect, test } from 'vitest';
 import { Index } from '../lib/index.js';
 import { ladder, rejection, temporaryConnection } from './support.js';
 
+/** A table whose columns change, so that its rows are not typed by the first. */
 async function shop() {
   const db = await temporaryConnection();
-  return db.createTable('shop', [
+  return db.createTable<Record<string, any>>('shop', [
     { id: 1, name: 'apple', price: 1.5, vector: [1, 0] },
     { id: 2, name: 'lemon', price: 2, vector: [0, 1] },
   ]);

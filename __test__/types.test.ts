@@ -3,10 +3,12 @@ import type { Table as ArrowTable, RecordBatch } from 'apache-arrow';
 import { describe, expectTypeOf, test } from 'vitest';
 import type {
   Connection,
+  Data,
   Float32Vector,
   Query,
   Table,
   TakeQuery,
+  Uint8Vector,
   VectorQuery,
 } from '../lib/index.js';
 
@@ -132,6 +134,72 @@ describe('types', () => {
       await words.add([{ word: 'a', vector: [1, 2] }]);
       // @ts-expect-error: rows are objects
       await words.add([1, 2]);
+    });
+  });
+
+  test('a new table is typed by the rows that it is made of', () => {
+    compiled(async () => {
+      const made = await db.createTable('t', [
+        { id: 1, big: 1n, word: 'a', tags: ['x'], vector: [0.1, 0.2], nested: { ok: true } },
+      ]);
+      expectTypeOf(made).toEqualTypeOf<
+        Table<{
+          id: number;
+          big: bigint;
+          word: string;
+          tags: string[];
+          vector: Float32Vector;
+          nested: { ok: boolean };
+        }>
+      >();
+      const [hit] = await made
+        .search([1, 2])
+        .where({ id: { gt: 1 } })
+        .select('word')
+        .toArray();
+      expectTypeOf(hit!.word).toEqualTypeOf<string>();
+      // @ts-expect-error: no such column
+      made.query().where({ wrod: 'a' });
+
+      const stream = async function* () {
+        yield [{ textEmbedding: [1], bytes: Buffer.from(''), codes: new Uint8Array(4) }];
+      };
+      const [row] = await (await db.createTable('t', stream())).query().toArray();
+      expectTypeOf(row!.textEmbedding).toEqualTypeOf<Float32Vector>();
+      expectTypeOf(row!.bytes).toExtend<Buffer>();
+      expectTypeOf(row!.codes).toEqualTypeOf<Uint8Vector>();
+
+      const object = await db.createTable({ name: 't', data: [{ id: 1 }], mode: 'overwrite' });
+      expectTypeOf(object).toEqualTypeOf<Table<{ id: number }>>();
+    });
+  });
+
+  test('what may be missing in a row may be null when it is read', () => {
+    compiled(async () => {
+      const rows: Array<{ id: number; note?: string; lang: 'en' | null }> = [];
+      const [row] = await (await db.createTable('t', rows)).query().toArray();
+      expectTypeOf(row!).toEqualTypeOf<{ id: number; note: string | null; lang: 'en' | null }>();
+      const [either] = await (await db.createTable('t', [{ a: 1 }, { b: 'x' }])).query().toArray();
+      expectTypeOf(either!.a).toEqualTypeOf<number | null>();
+    });
+  });
+
+  test('rows of which nothing is known make a table of which nothing is known', () => {
+    compiled(async () => {
+      const records: Record<string, any>[] = [];
+      expectTypeOf(await db.createTable('t', records)).toEqualTypeOf<Table>();
+      expectTypeOf(await db.createTable('t', JSON.parse('[]'))).toEqualTypeOf<Table>();
+      expectTypeOf(await db.createTable('t', records, [])).toEqualTypeOf<Table>();
+      expectTypeOf(await db.createTable('t', {} as ArrowTable)).toEqualTypeOf<Table>();
+      const data: Data = [{ id: 1 }];
+      expectTypeOf(await db.createTable('t', data)).toEqualTypeOf<Table>();
+      // What a schema says, the data does not.
+      const schema = { fields: [{ name: 'id', type: 'int64' }] };
+      expectTypeOf(await db.createTable('t', [{ id: 1 }], { schema })).toEqualTypeOf<Table>();
+      // A table of known rows goes where any table does.
+      let table: Table = await db.createTable('t', [{ id: 1 }]);
+      table = await db.createTable<Word>('t', [{ word: 'a', vector: [1, 2] }]);
+      expectTypeOf(table).toEqualTypeOf<Table>();
     });
   });
 

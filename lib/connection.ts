@@ -3,14 +3,13 @@
  *
  * @module
  */
-import type { Schema } from './arrow/library.js';
-import { fromIpc, schemaToIpc } from './arrow/make-table.js';
-import { type SchemaLike, schemaDifference, toSchema } from './arrow/schema.js';
-import { type Data, openData } from './data.js';
-import { QuiverError, rethrow } from './errors.js';
+import { type SchemaLike, toSchema } from './arrow/schema.js';
+import { type CreateTableOptions, createTable } from './create-table.js';
+import type { Data } from './data.js';
+import { rethrow } from './errors.js';
 import { type KeepVersions, retention } from './keep-versions.js';
 import { addon } from './native.js';
-import type { NativeConnection, NativeTable } from './native-types.js';
+import type { NativeConnection } from './native-types.js';
 import type { RepairResult } from './optimize.js';
 import {
   checkOptions,
@@ -21,8 +20,8 @@ import {
   optionalWholeNumber,
   text,
 } from './options.js';
+import type { RowsOf, StoredRow } from './row-types.js';
 import { Table } from './table.js';
-import { writeAll } from './write.js';
 
 /** Options of {@link connect}. */
 export interface ConnectionOptions {
@@ -60,19 +59,6 @@ const CONNECTION_OPTIONS: readonly (keyof ConnectionOptions)[] = [
   'upkeep',
 ];
 
-/** Options of {@link Connection.createTable}. */
-export interface CreateTableOptions {
-  /**
-   * What to do about a table of that name: `"create"` makes it an error, `"overwrite"` replaces its
-   * rows, columns and indexes. Default: `"create"`.
-   */
-  mode?: 'create' | 'overwrite';
-  /** Whether to return the table of that name, if there is one, and ignore the data. Default: false. */
-  existOk?: boolean;
-  /** The columns and their types. Default: those of the data. */
-  schema?: SchemaLike;
-}
-
 /** Options of {@link Connection.tableNames}. */
 export interface TableNamesOptions {
   /** Leaves out the names up to and including this one. */
@@ -80,8 +66,6 @@ export interface TableNamesOptions {
   /** How many names to return at most. Default: all. */
   limit?: number;
 }
-
-const CREATE_OPTIONS: readonly (keyof CreateTableOptions)[] = ['mode', 'existOk', 'schema'];
 
 /**
  * Opens a connection to a folder of tables, which is made if it is not there.
@@ -172,6 +156,9 @@ export class Connection {
   /**
    * Makes a table and writes its first rows. The table appears with all of them, or not at all.
    *
+   * Rows are typed by those that are written. Where the columns are known otherwise (from a schema, or because they
+   * will change), say what rows look like: `createTable<Row>(…)`.
+   *
    * @throws {QuiverError} `TABLE_EXISTS` if there is one of that name, unless `mode` or `existOk`
    * allow it; `INVALID_DATA`, with row and column, if a value does not fit; `SCHEMA_MISMATCH` if a
    * column has a name that results use: `_distance`, `_rowid` or `query_index`.
@@ -181,6 +168,17 @@ export class Connection {
    * const table = await db.createTable('words', [{ word: 'one', vector: [0.1, 0.9] }]);
    * ```
    */
+  // Whoever names a type passes one; this takes two, so that it is only for calls that leave it to the data.
+  async createTable<Row extends Record<string, any>, _Inferred extends true>(
+    name: string,
+    data: RowsOf<Row>,
+    options?: CreateTableOptions & { schema?: undefined },
+  ): Promise<Table<StoredRow<Row>>>;
+  /** Makes a table, with everything in one object. */
+  async createTable<Row extends Record<string, any>, _Inferred extends true>(
+    options: { name: string; data: RowsOf<Row> } & CreateTableOptions & { schema?: undefined },
+  ): Promise<Table<StoredRow<Row>>>;
+  /** Makes a table whose rows are of a type that is given. */
   async createTable<Row = Record<string, any>>(
     name: string,
     data: Data,
@@ -193,7 +191,7 @@ export class Connection {
     namespace: string[],
     options?: CreateTableOptions,
   ): Promise<Table<Row>>;
-  /** Makes a table, with everything in one object. */
+  /** Makes a table whose rows are of a type that is given, with everything in one object. */
   async createTable<Row = Record<string, any>>(
     options: { name: string; data: Data } & CreateTableOptions,
     namespace?: string[],
@@ -203,7 +201,7 @@ export class Connection {
     second?: Data | string[],
     third?: string[] | CreateTableOptions,
     fourth?: CreateTableOptions,
-  ): Promise<Table> {
+  ): Promise<Table<any>> {
     if (typeof first === 'object' && first !== null) {
       const { name, data, ...options } = first;
       if (!rootNamespace(second)) throw invalid('namespace', second, 'an empty array');
@@ -261,55 +259,9 @@ export class Connection {
     await rethrow(this.#native.dropAllTables());
   }
 
-  async #create(name: string, data: Data, options?: CreateTableOptions): Promise<Table> {
-    checkOptions<CreateTableOptions>('createTable', options, CREATE_OPTIONS);
-    text('name', name);
-    if (data === undefined || data === null)
-      throw invalid('data', data, 'rows, or [] with a schema');
-    const mode = oneOf('mode', options?.mode, ['create', 'overwrite']) ?? 'create';
-    const existOk = flag('existOk', options?.existOk) === true && mode === 'create';
-    const schema = options?.schema && toSchema(options.schema);
-
-    const existing = existOk ? await this.#openIfThere(name) : undefined;
-    if (existing !== undefined) return accept(existing, schema);
-
-    const source = await openData(data, schema);
-    const open = () => rethrow(this.#native.createTable(name, schemaToIpc(source.schema), mode));
-    try {
-      await writeAll(open, source, undefined, false);
-    } catch (error) {
-      // Another writer may have made the table meanwhile.
-      const lost = existOk && (error as QuiverError).code === 'TABLE_EXISTS';
-      const winner = lost ? await this.#openIfThere(name) : undefined;
-      if (winner !== undefined) return accept(winner, schema);
-      throw error;
-    }
-    return this.openTable(name);
+  async #create(name: string, data: Data, options?: CreateTableOptions): Promise<Table<any>> {
+    return new Table(await createTable(this.#native, name, data, options));
   }
-
-  async #openIfThere(name: string): Promise<NativeTable | undefined> {
-    try {
-      return await rethrow(this.#native.openTable(name));
-    } catch (error) {
-      if ((error as QuiverError).code === 'TABLE_NOT_FOUND') return undefined;
-      throw error;
-    }
-  }
-}
-
-/** A table that was there already, if its columns are those that were asked for. */
-async function accept(native: NativeTable, schema: Schema | undefined): Promise<Table> {
-  if (schema !== undefined) {
-    const stored = fromIpc(await rethrow(native.schema())).schema;
-    const difference = schemaDifference(schema, stored);
-    if (difference !== undefined) {
-      throw new QuiverError(
-        'SCHEMA_MISMATCH',
-        `the provided schema does not match the existing table '${native.name}': ${difference}`,
-      );
-    }
-  }
-  return new Table(native);
 }
 
 /** Whether this argument is a namespace, of which there is only the root, or was left out. */

@@ -27,10 +27,10 @@ export type { AddColumnsSql, ColumnAlteration, ColumnsResult } from './columns.j
 export {
   Connection,
   type ConnectionOptions,
-  type CreateTableOptions,
   connect,
   type TableNamesOptions,
 } from './connection.js';
+export type { CreateTableOptions } from './create-table.js';
 export type { Data, DataChunk } from './data.js';
 export { QuiverError, type QuiverErrorCode } from './errors.js';
 export type {
@@ -68,6 +68,7 @@ export {
   type Selection,
 } from './query-base.js';
 export type { IntoVector, MultiVector, VectorLike } from './query-vectors.js';
+export type { RowsOf, StoredRow } from './row-types.js';
 export { type ColumnOrdering, StandardQueryBase } from './standard-query.js';
 export { type AddDataOptions, type AddResult, Table, type TableStatistics } from './table.js';
 export type {

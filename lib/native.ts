@@ -67,7 +67,7 @@ function reasonsOf(cause: unknown): string[] {
 }
 
 /** The platform as in the names of the platform packages: `linux-x64-musl`. */
-function platformName(): string {
+export function platformName(): string {
   const { platform, arch } = process;
   if (platform === 'win32') return `${platform}-${arch}-msvc`;
   if (platform !== 'linux') return `${platform}-${arch}`;

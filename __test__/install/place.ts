@@ -7,8 +7,8 @@ export class Place extends Project {
   /** The packages' files. */
   packages: string[] = [];
 
-  static async installed(): Promise<Place> {
-    const place = new Place();
+  static async installed(parent?: string): Promise<Place> {
+    const place = new Place(parent);
     const folder = place.path('packages');
     await run(process.execPath, [join(root, '.ci/pack.mjs'), folder]);
     place.packages = readdirSync(folder).map((name) => join(folder, name));

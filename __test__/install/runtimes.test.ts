@@ -1,4 +1,6 @@
-// Bun and Deno, which run addons of Node.js: the first search of the README from the installed packages.
+// Other versions of Node.js, and Bun and Deno, which run its addons: the first search of the README from the installed
+// packages.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { firstSearch } from '../../.ci/first-search.mjs';
@@ -20,6 +22,21 @@ afterAll(() => project.remove());
 const bun = [join(runtimes, 'bun/bin/bun.exe')];
 const permissions = ['--allow-read', '--allow-env', '--allow-ffi'];
 const deno = [process.execPath, join(runtimes, 'deno/bin.cjs'), 'run', ...permissions];
+
+// For Linux on x64 alone; elsewhere npm leaves them out.
+const versions = ['22', '24', '26'].map((version) => join(runtimes, `node-${version}/bin/node`));
+
+test.each(versions.filter(existsSync))('%s runs it', async (node) => {
+  const said = await run(node, ['program.mjs'], { cwd: project.folder });
+
+  expect(said).toMatchObject({ stdout: `${prints}\n`, stderr: '' });
+});
+
+test('every version is tried where it can be had', () => {
+  const missing = versions.filter((node) => !existsSync(node));
+
+  expect(missing).toEqual(process.platform === 'linux' && process.arch === 'x64' ? [] : versions);
+});
 
 test.each([
   ['Bun', 'JavaScript', [...bun, 'program.mjs']],
