@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn where_the_first_partition_is_enough_for_many_rows_few_rows_still_reach_as_far_as_they_need() {
-        let entries = [entry(10, 0.9, 20, 3.0), entry(100, 0.9, 100, f32::MIN)];
+        let enough = CalibrationEntry { reach: f32::MIN, ..entry(100, 0.9, 100, 1.0) };
+        let entries = [entry(10, 0.9, 20, 3.0), enough];
         let calibration = Calibration::new(entries.to_vec()).unwrap();
 
         assert_eq!(calibration.effort(11, 0.9).reach, 3.0);

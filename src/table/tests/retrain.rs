@@ -21,7 +21,7 @@ fn rows(seed: u64, count: usize, centres: std::ops::Range<u64>) -> RecordBatch {
     for _ in 0..count {
         let centre = rng.random_range(centres.clone());
         let mut place = StdRng::seed_from_u64(centre);
-        let (far, wide) = if centre < 100 { (0.0, 3.0) } else { (200.0, 10.0) };
+        let (far, wide) = if centre < 100 { (0.0, 3.0) } else { (12.0, 3.0) };
         let value = |_| far + place.random_range(-wide..wide) + rng.random_range(-1.0..1.0);
         values.extend((0..DIM).map(value).map(|value: f64| value as f32));
     }
