@@ -117,6 +117,7 @@ describe('an adapter', async () => {
       maxBindingBytes: expect.any(Number),
       maxWorkgroupBytes: expect.any(Number),
       features: expect.any(Array),
+      variants: expect.arrayContaining(['f32']),
     });
   });
 
@@ -147,6 +148,7 @@ describe('an adapter', async () => {
       expect(answers[1]).toEqual(answers[0]);
       const { details } = (await table.indexStats('vector_idx'))!;
       expect(details.device).toBe(`${adapters[0]!.name} (${adapters[0]!.backend})`);
+      expect(adapters[0]!.variants).toContain(details.deviceVariant);
       expect(details.deviceFailure).toBeNull();
       expect(details.seconds).toMatchObject({
         'train partitions': expect.any(Number),
@@ -156,6 +158,36 @@ describe('an adapter', async () => {
     },
     60_000,
   );
+
+  test.each(adapters[0]!.variants)(
+    'the variant %s can be insisted on',
+    async (variant) => {
+      const { result } = await elsewhere(
+        `const table = await db.createTable('t', rows(300));
+        await table.createIndex('vector', { config: Index.ivfPq({
+          numPartitions: 2, numSubVectors: 2, maxIterations: 2, accelerator: 'gpu' }) });
+        return (await table.indexStats('vector_idx'))!.details.deviceVariant;`,
+        { QUIVERDB_ALLOW_SOFTWARE_GPU: '1', QUIVERDB_GPU_VARIANT: variant },
+      );
+
+      expect(result).toBe(variant);
+    },
+    60_000,
+  );
+
+  test('a variant that is not offered is an error that says what is', async () => {
+    const { result } = await elsewhere(
+      `const table = await db.createTable('t', rows(300));
+      const config = Index.ivfPq({ numPartitions: 2, numSubVectors: 2, accelerator: 'gpu' });
+      return table.createIndex('vector', { config }).catch((error) => [error.code, error.message]);`,
+      { QUIVERDB_ALLOW_SOFTWARE_GPU: '1', QUIVERDB_GPU_VARIANT: 'f64' },
+    );
+
+    expect(result).toEqual([
+      'GPU_UNAVAILABLE',
+      expect.stringContaining('QUIVERDB_GPU_VARIANT is "f64", but'),
+    ]);
+  }, 60_000);
 
   test.runIf(adapters[0]!.type === 'cpu')(
     'a software renderer is used only where it is allowed',

@@ -28,6 +28,11 @@ export interface Accelerator {
   maxWorkgroupBytes: number;
   /** What it offers of `subgroups`, `f16` and `cooperative-matrix`. */
   features: string[];
+  /**
+   * The ways to compute that it offers, the plainest first: `f32`, `subgroups`, `f16`, `matrix`. The first index
+   * that it trains tries them; `details.deviceVariant` of an index's statistics says which one was used.
+   */
+  variants: string[];
   /** Why it cannot train an index, if it cannot. */
   unfit?: string;
 }

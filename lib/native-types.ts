@@ -26,6 +26,7 @@ export interface NativeAccelerator {
   maxBindingBytes: number;
   maxWorkgroupBytes: number;
   features: string[];
+  variants: string[];
   unfit?: string;
 }
 

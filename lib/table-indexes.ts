@@ -68,7 +68,10 @@ export interface IndexStatistics {
    * rows. Upkeep does it by itself, and `optimize({ retrain: 'auto' })` on request.
    */
   retrain?: string;
-  /** Its settings, and how it was built. */
+  /**
+   * Its settings, and how it was built. `skippedRows` counts the rows that an index of vectors leaves out: deleted
+   * ones that are still in their files, and those without a vector.
+   */
   details: Record<string, any>;
 }
 

@@ -9,7 +9,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
@@ -21,6 +21,8 @@ use quiverdb::table::{CreateMode, Table, WriteMode};
 /// The folder a child works in; set for children only.
 const FOLDER: &str = "QUIVERDB_TEST_CRASH_FOLDER";
 const KILLS: usize = 30;
+/// What a child says when it begins its work.
+const READY: &str = "ready";
 /// Rows of one commit.
 const ROWS: i64 = 50;
 
@@ -67,10 +69,19 @@ fn run_and_kill(child: &str, folder: &Path) -> Option<i64> {
         .spawn()
         .unwrap();
     let output = process.stdout.take().unwrap();
+    let (began, begin) = mpsc::channel();
     let said = std::thread::spawn(move || {
         let lines = BufReader::new(output).lines().map_while(Result::ok);
-        lines.filter_map(|line| line.strip_prefix("done ")?.parse().ok()).last()
+        let numbers = lines.filter_map(|line| {
+            if line == READY {
+                let _ = began.send(());
+            }
+            line.strip_prefix("done ")?.parse().ok()
+        });
+        numbers.last()
     });
+    // How long a process takes to start depends on what else the machine does; what is killed is its work.
+    let _ = begin.recv_timeout(Duration::from_secs(60));
     std::thread::sleep(random_time());
     process.kill().unwrap();
     process.wait().unwrap();
@@ -98,6 +109,7 @@ fn append_forever() {
     let Some(folder) = child_folder() else { return };
     let table = connect(&folder).open_table("t").unwrap();
     let first = table.current().unwrap().row_count() as i64 / ROWS;
+    println!("\n{READY}");
     for commit in first.. {
         table.add(&rows(commit)).unwrap();
         say(commit);
@@ -129,6 +141,7 @@ fn killed_appends_leave_a_prefix() {
 fn overwrite_forever() {
     let Some(folder) = child_folder() else { return };
     let table = connect(&folder).open_table("t").unwrap();
+    println!("\n{READY}");
     for commit in 0.. {
         let mut writer = table.writer(WriteMode::Overwrite).unwrap();
         writer.write(&rows(commit)).unwrap();
@@ -160,6 +173,7 @@ fn killed_overwrites_leave_one_write_whole() {
 fn create_and_drop_forever() {
     let Some(folder) = child_folder() else { return };
     let connection = connect(&folder);
+    println!("\n{READY}");
     for commit in 0.. {
         let mut writer = connection.create_table("t", &schema(), CreateMode::Overwrite).unwrap();
         writer.write(&rows(commit)).unwrap();

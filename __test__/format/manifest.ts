@@ -59,6 +59,7 @@ export const EFFORT = object({
 export const VECTOR_DETAILS = object({
   settings: VECTOR_SETTINGS,
   device: text,
+  deviceVariant: nullOr(text),
   deviceFailure: nullOr(text),
   threads: count,
   seconds: map(number),

@@ -53,13 +53,13 @@ function node(engine: string, peer?: string) {
  * settings; and which probes are tried.
  */
 const SHAPES = {
-  fashion: { partitions: 256, bytes: 49, probes: [1, 2, 3, 4, 6, 8, 12, 16, 24] },
+  fashion: { partitions: 256, bytes: 49, probes: [2, 3, 4, 6, 8, 10, 12, 16, 24] },
   glove: { partitions: 512, bytes: 25, probes: [8, 16, 24, 32, 48, 64, 96, 128, 192] },
   clustered: { partitions: 1000, bytes: 16, probes: [1, 2, 4, 8, 12, 16, 24, 32, 64] },
 };
 
 /** Candidates that are compared exactly, as a multiple of what is asked for. */
-const REFINE = [1, 2, 4, 8, 16, 32];
+const REFINE = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
 /** How widely graphs are searched. */
 const WIDTHS = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768];
 
@@ -108,7 +108,7 @@ function lancedb(set: SetName): Contestant[] {
     of('ivf_rq', 'ivfRq', { numPartitions: partitions }, partitioned),
   ];
   if (set === 'clustered') return all;
-  const graph = grid({ nprobes: [1], ef: [16, 32, 64, 128, 256, 512], refineFactor: [1, 3] });
+  const graph = grid({ nprobes: [1], ef: [32, 64, 128, 256, 512], refineFactor: [1, 3] });
   return [...all, of('hnsw_sq', 'hnswSq', { numPartitions: 1 }, graph)];
 }
 

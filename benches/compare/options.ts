@@ -29,6 +29,7 @@ export const USAGE = `npm run bench -- [flags]
   --engines ${ENGINE_NAMES.join(',')}   default: all that are installed
   --only ivf_pq                    only kinds of index whose names hold this
   --quick                          fewer queries, one round
+  --rounds 5                       how often every point is measured
   --keep                           build nothing that an earlier run built
   --rebuild                        build everything, also what takes a minute
   --build-only                     ask no queries
@@ -44,6 +45,7 @@ export function readOptions(args: string[]): Options {
         engines: { type: 'string' },
         only: { type: 'string', default: '' },
         quick: { type: 'boolean', default: false },
+        rounds: { type: 'string' },
         keep: { type: 'boolean', default: false },
         rebuild: { type: 'boolean', default: false },
         'build-only': { type: 'boolean', default: false },
@@ -54,7 +56,7 @@ export function readOptions(args: string[]): Options {
       sets: names('--sets', values.sets, SET_NAMES),
       engines: names('--engines', values.engines, ENGINE_NAMES),
       only: values.only,
-      rounds: values.quick ? 1 : 5,
+      rounds: rounds(values.rounds, values.quick ? 1 : 5),
       budgetMs: values.quick ? 300 : 400,
       queries: values.quick ? 100 : 1000,
       rebuild: values.rebuild,
@@ -66,6 +68,14 @@ export function readOptions(args: string[]): Options {
     console.error(`${(error as Error).message}\n\n${USAGE}`);
     process.exit(2);
   }
+}
+
+function rounds(value: string | undefined, without: number): number {
+  const rounds = value === undefined ? without : Number(value);
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    throw new Error(`--rounds ${value}: it must be a positive whole number`);
+  }
+  return rounds;
 }
 
 function names<Name extends string>(flag: string, value: string | undefined, all: Name[]): Name[] {

@@ -23,6 +23,8 @@ export interface Record {
 
 export interface Machine {
   processor: string;
+  /** The widest vectors it computes with, where that can be seen: processors of different years may share a name. */
+  vectors?: string;
   cores: number;
   memoryGiB: number;
   system: string;
@@ -32,11 +34,19 @@ export interface Machine {
 export function machine(): Machine {
   return {
     processor: cpus()[0]?.model.trim() ?? 'unknown',
+    vectors: vectors(),
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: `${platform()} ${release()}`,
     node: process.version,
   };
+}
+
+/** Only Linux says. */
+function vectors(): string | undefined {
+  const file = '/proc/cpuinfo';
+  const flags = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  return ['avx512vbmi', 'avx512f', 'avx2'].find((name) => new RegExp(`\\b${name}\\b`).test(flags));
 }
 
 /** The commit that was measured; `+` says that files were changed since. */
@@ -64,19 +74,20 @@ export function writeRecord(folder: string, record: Record): void {
   writeFileSync(join(folder, 'README.md'), page(records));
 }
 
-/** A name for this machine: `amd-epyc-2-cores`. */
-export function machineName({ processor, cores }: Machine): string {
-  const words = processor.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
-  return `${words}-${cores}-cores`.replaceAll(/-+/g, '-');
+/** A name for this machine: `amd-epyc-avx2-2-cores`. */
+export function machineName({ processor, vectors, cores }: Machine): string {
+  const words = [processor, vectors ?? '', `${cores}-cores`].join('-').toLowerCase();
+  return words.replaceAll(/[^a-z0-9]+/g, '-');
 }
 
 function page(records: Record[]): string {
   const sections = records.map((record) => {
     const { title, queries, date, commit, set, entries } = record;
-    const { processor, cores, memoryGiB, system, node } = record.machine;
+    const { processor, vectors, cores, memoryGiB, system, node } = record.machine;
+    const computer = [processor, vectors].filter(Boolean).join(' with ');
     return `## ${title}
 
-${date.slice(0, 16).replace('T', ' ')} UTC, commit ${commit}; ${processor}, ${cores} cores, ${memoryGiB} GiB, ${system}, Node ${node}; ${queries} queries.
+${date.slice(0, 16).replace('T', ' ')} UTC, commit ${commit}; ${computer}, ${cores} cores, ${memoryGiB} GiB, ${system}, Node ${node}; ${queries} queries.
 
 ![recall against queries a second](${set}.svg)
 

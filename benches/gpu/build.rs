@@ -7,36 +7,44 @@ use arrow::array::{FixedSizeListArray, Float32Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use quiverdb::connection::{ConnectOptions, Connection};
 use quiverdb::error::Result;
-use quiverdb::gpu::Accelerator;
+use quiverdb::gpu::{Accelerator, Ceilings, Gpu};
 use quiverdb::index::{IndexConfig, IvfPqConfig};
-use quiverdb::progress::Progress;
 use quiverdb::table::{CreateMode, IndexOptions, Table};
 use serde_json::{Map, Value, json};
 
 use crate::options::Options;
+use crate::stages::Stages;
 
 /// Rows of a record batch.
 const BATCH_ROWS: usize = 8192;
 
-/// Builds an index with each, and says how many seconds each stage took.
-pub fn build(options: &Options) -> Result<Value> {
+/// Builds an index with each, and says how many seconds each stage took and what bounded it.
+pub fn build(options: &Options, gpu: &Arc<Gpu>, ceilings: &Ceilings) -> Result<Value> {
     let table = table(options)?;
     let mut report = Map::new();
-    for accelerator in [options.accelerator.as_str(), "cpu"] {
+    let accelerators = [options.accelerator.as_str(), "cpu"];
+    for accelerator in &accelerators[..if options.build_on_cpu { 2 } else { 1 }] {
         let config = IndexConfig::IvfPq(IvfPqConfig {
-            partitions: Some(options.centroids as u32),
+            partitions: (options.partitions > 0).then_some(options.partitions as u32),
             accelerator: Accelerator::parse(accelerator),
             ..IvfPqConfig::default()
         });
         let index = IndexOptions { config, name: Some(accelerator.replace(' ', "-")), replace: true };
         let start = Instant::now();
-        table.create_index("vector", &index, &Progress::none())?;
+        println!("\nbuild of {} x {}, {accelerator}", options.build_rows, options.dim);
+        let stages = Stages::new(gpu);
+        table.create_index("vector", &index, &stages.progress())?;
         let seconds = start.elapsed().as_secs_f64();
         let details = table.list_indices()?.pop().map(|info| info.entry.details).unwrap_or_default();
-        let measured =
-            json!({ "seconds": seconds, "stages": details["seconds"], "device": details["device"] });
-        println!("build of {} rows, {accelerator}: {measured:#}", options.build_rows);
-        report.insert(accelerator.to_owned(), measured);
+        let measured = json!({
+            "seconds": seconds,
+            "stages": stages.report(ceilings),
+            "device": details["device"],
+            "variant": details["deviceVariant"],
+            "failure": details["deviceFailure"],
+        });
+        println!("  all of it {seconds:.3} s, on {} ({})", details["device"], details["deviceVariant"]);
+        report.insert((*accelerator).to_owned(), measured);
     }
     Ok(Value::Object(report))
 }

@@ -1,47 +1,66 @@
-//! How fast a GPU labels rows and builds an index, beside all cores of the same machine.
+//! How fast a GPU labels rows and builds an index, beside all cores of the same machine, and what bounds each stage.
 //!
-//! Needs a driver, on Linux and Windows a Vulkan loader, and neither Node nor any data:
+//! Needs a driver, on Linux and Windows a Vulkan loader, and neither Node nor any data. `docs/gpu.md` has the
+//! commands.
 //!
-//! ```text
-//! cargo bench --no-default-features --features gpu --bench gpu -- \
-//!     --rows 10000000 --dim 768 --centroids 16384 --build-rows 10000000 --json gpu.json
-//! ```
-//!
-//! Rows are streamed through the GPU's memory as many at a time as `--resident-rows` says, and timed twice: with
-//! their upload and without it. The CPU labels `--cpu-rows` of the same rows; labels are compared there.
-//! `--build-rows` (0: none) builds an IVF_PQ index of so many rows on both, in `--folder`.
-//! `benches/gpu/reference.py` does the first part with PyTorch.
+//! Rows are made on the spot, `--resident-rows` at a time: the CPU makes them, they are uploaded, and labelled while
+//! they stay; making, upload and labelling are timed apart. Every variant of the kernels that the adapter offers
+//! labels them, or the one of `--variant`. The CPU labels `--cpu-rows` of the same rows; labels are compared there, and
+//! those of the variants everywhere. `--build-rows` (0: none) builds an IVF_PQ index of so many rows on both, in
+//! `--folder`. `benches/gpu/reference.py` does the first part with PyTorch.
 
+mod assignment;
 mod build;
 mod options;
-
-use std::time::{Duration, Instant};
+mod stages;
 
 use quiverdb::error::Result;
-use quiverdb::gpu::{Accelerator, Session};
-use quiverdb::kmeans::{Centroids, gpu::Rows, instruction_set};
+use quiverdb::gpu::{Accelerator, Ceilings, Session, Variant, Variants};
+use quiverdb::kmeans::instruction_set;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use options::Options;
 
 fn main() -> Result<()> {
     let options = Options::parse(std::env::args().skip(1));
     let session = Session::open(&Accelerator::parse(&options.accelerator))?;
+    let gpu = session.gpu().expect("a GPU: software ones need QUIVERDB_ALLOW_SOFTWARE_GPU=1");
+    let offered: Vec<Variant> = gpu.adapter().variants().collect();
+    if let Some(variant) = options.variant {
+        assert!(offered.contains(&variant), "{} offers {offered:?}, not {variant}", session.device());
+        gpu.use_variants(Variants::only(variant));
+    }
     println!("{} beside {} threads of the CPU ({})", session.device(), cores(), instruction_set());
+    println!("driver {}; variants {}", gpu.adapter().driver, names(&offered));
+    let ceilings = gpu.ceilings()?;
+    let Ceilings { operations, read_bytes, upload_bytes } = ceilings;
+    println!(
+        "measured at best: {:.2} TFLOP/s in f32, {:.1} GB/s read, {:.1} GB/s uploaded",
+        operations / 1e12,
+        read_bytes / 1e9,
+        upload_bytes / 1e9
+    );
+    let variants = options.variant.map_or(offered, |variant| vec![variant]);
     let mut report = json!({
         "device": session.device(),
+        "driver": gpu.adapter().driver,
         "threads": cores(),
         "instructions": instruction_set(),
+        "ceilings": {
+            "tflops": operations / 1e12,
+            "readGbPerSecond": read_bytes / 1e9,
+            "uploadGbPerSecond": upload_bytes / 1e9,
+        },
         "rows": options.rows,
         "dim": options.dim,
         "centroids": options.centroids,
-        "assignment": assignment(&options, &session)?,
+        "assignment": assignment::measure(&options, gpu, &variants, &ceilings)?,
     });
     if options.build_rows > 0 {
-        report["build"] = build::build(&options)?;
+        report["build"] = build::build(&options, gpu, &ceilings)?;
     }
     if let Some(path) = &options.json {
         std::fs::write(path, format!("{report:#}\n")).expect("the report can be written");
@@ -53,62 +72,8 @@ fn cores() -> usize {
     rayon::current_num_threads()
 }
 
-/// Labels rows on both, and compares the labels.
-fn assignment(options: &Options, session: &Session) -> Result<Value> {
-    let gpu = session.gpu().expect("a GPU: software ones need QUIVERDB_ALLOW_SOFTWARE_GPU=1");
-    let book = Centroids::new(values(options.centroids, options.dim, u64::MAX), options.dim);
-    let (mut with_upload, mut without) = (Duration::ZERO, Duration::ZERO);
-    let (mut compared, mut different, mut cpu) = (0, 0, Duration::ZERO);
-    let mut largest = 0.0f64;
-    for (i, first) in (0..options.rows).step_by(options.resident_rows).enumerate() {
-        let rows = options.resident_rows.min(options.rows - first);
-        let points = values(rows, options.dim, i as u64);
-        if i == 0 {
-            // The first pass compiles the kernels and finds the pace.
-            Rows::load(gpu, &points, options.dim, &mut |_| Ok(()))?.nearest(&[&book], &mut |_| Ok(()))?;
-        }
-        let start = Instant::now();
-        let resident = Rows::load(gpu, &points, options.dim, &mut |_| Ok(()))?;
-        resident.nearest(&[&book], &mut |_| Ok(()))?;
-        with_upload += start.elapsed();
-        let start = Instant::now();
-        let labels = resident.nearest(&[&book], &mut |_| Ok(()))?.swap_remove(0);
-        without += start.elapsed();
-
-        let rows = rows.min(options.cpu_rows - compared.min(options.cpu_rows));
-        let mut expected = vec![0; rows];
-        let start = Instant::now();
-        book.nearest(&points[..rows * options.dim], &mut expected);
-        cpu += start.elapsed();
-        compared += rows;
-        for ((point, expected), found) in points.chunks_exact(options.dim).zip(expected).zip(labels) {
-            if expected != found {
-                different += 1;
-                largest = largest.max(excess(point, book.row(expected as usize), book.row(found as usize)));
-            }
-        }
-    }
-    let speed = |rows: usize, took: Duration| {
-        2.0 * rows as f64 * (options.dim * options.centroids) as f64 / took.as_secs_f64() / 1e12
-    };
-    let report = json!({
-        "gpu": { "seconds": without.as_secs_f64(), "tflops": speed(options.rows, without) },
-        "gpuWithUpload": { "seconds": with_upload.as_secs_f64(), "tflops": speed(options.rows, with_upload) },
-        "cpu": { "rows": compared, "seconds": cpu.as_secs_f64(), "tflops": speed(compared, cpu) },
-        "timesTheCpu": speed(options.rows, without) / speed(compared, cpu),
-        "labels": { "compared": compared, "different": different, "largestExcess": largest },
-    });
-    println!("assignment {report:#}");
-    assert!(largest < 1e-4, "labels differ by more than rounding");
-    Ok(report)
-}
-
-/// By what share `found` is farther away than `expected`.
-fn excess(point: &[f32], expected: &[f32], found: &[f32]) -> f64 {
-    let squared = |other: &[f32]| -> f64 {
-        point.iter().zip(other).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum()
-    };
-    squared(found) / squared(expected) - 1.0
+fn names(variants: &[Variant]) -> String {
+    variants.iter().map(|variant| variant.name()).collect::<Vec<_>>().join(", ")
 }
 
 /// Rows of numbers from -1 to 1, the same for the same seed.

@@ -1,5 +1,7 @@
 //! The command line.
 
+use quiverdb::gpu::Variant;
+
 /// What to measure.
 pub struct Options {
     pub rows: usize,
@@ -8,6 +10,12 @@ pub struct Options {
     pub resident_rows: usize,
     pub cpu_rows: usize,
     pub build_rows: usize,
+    /// Of the index; 0 for the default.
+    pub partitions: usize,
+    /// Whether the index is built on the CPU, too.
+    pub build_on_cpu: bool,
+    /// The only variant of the kernels to measure.
+    pub variant: Option<Variant>,
     pub accelerator: String,
     pub folder: String,
     pub json: Option<String>,
@@ -24,6 +32,9 @@ impl Options {
             resident_rows: 500_000,
             cpu_rows: 20_000,
             build_rows: 0,
+            partitions: 0,
+            build_on_cpu: true,
+            variant: None,
             accelerator: "gpu".to_owned(),
             folder: "target/bench-gpu".to_owned(),
             json: None,
@@ -40,12 +51,21 @@ impl Options {
                 "--resident-rows" => options.resident_rows = number(),
                 "--cpu-rows" => options.cpu_rows = number(),
                 "--build-rows" => options.build_rows = number(),
+                "--partitions" => options.partitions = number(),
+                "--build-on" if value == "gpu" => options.build_on_cpu = false,
+                "--build-on" if value == "both" => options.build_on_cpu = true,
+                "--variant" => options.variant = Some(variant(&value)),
                 "--accelerator" => options.accelerator = value,
                 "--folder" => options.folder = value,
                 "--json" => options.json = Some(value),
-                _ => panic!("unknown argument {name}"),
+                _ => panic!("unknown argument {name} {value}"),
             }
         }
         options
     }
+}
+
+fn variant(name: &str) -> Variant {
+    let names = Variant::ALL.map(Variant::name).join(", ");
+    Variant::parse(name).unwrap_or_else(|| panic!("--variant is {name}, which is none of {names}"))
 }

@@ -1,6 +1,7 @@
 // The main process: a window, and the process that keeps the notes. Nothing here waits for a search.
 //
-//     npm install && npm start
+//     npm run build && npm run pack:local -- packages             in the repository
+//     npm install ../../packages/quiverdb-*.tgz && npm start      here; `npm run package` makes an app of it
 import { join } from 'node:path';
 import { app, BrowserWindow, ipcMain, utilityProcess } from 'electron';
 

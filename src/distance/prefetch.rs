@@ -9,6 +9,18 @@ const DISTANCE_BYTES: usize = 8 << 10;
 
 const LINE_BYTES: usize = 64;
 
+/// Rows that lie apart are asked for when so many others are still to be compared, because memory takes longer to
+/// answer than one of them takes ...
+const ROWS_AHEAD: usize = 6;
+
+/// ... or as many as have so many bytes.
+const BYTES_AHEAD: usize = 8 << 10;
+
+/// How many rows of this size that lie apart should be on their way from memory while one is compared.
+pub fn rows_ahead(row_bytes: usize) -> usize {
+    (BYTES_AHEAD / row_bytes.max(1)).clamp(1, ROWS_AHEAD)
+}
+
 /// Asks for the bytes that a scan wants first, so that they are near when it begins: the start of the next
 /// partition, while the current one is scanned. No more than a scan itself asks for ahead.
 pub fn start(bytes: &[u8]) {

@@ -61,6 +61,10 @@ pub struct Adapter {
     pub workgroup_bytes_max: u32,
     /// What it offers of `subgroups`, `f16` and `cooperative-matrix`.
     pub features: Vec<&'static str>,
+    /// Invocations in a subgroup, at least and at most.
+    pub subgroup_sizes: [u32; 2],
+    /// Rows and columns of the largest matrices of halves that it multiplies and sums in single precision.
+    pub matrix_size: Option<u32>,
     /// Why it cannot run this release's kernels, if it cannot.
     pub unfit: Option<String>,
 }
@@ -157,6 +161,8 @@ mod tests {
             binding_bytes_max: 1 << 27,
             workgroup_bytes_max: 32 << 10,
             features: Vec::new(),
+            subgroup_sizes: [32; 2],
+            matrix_size: None,
             unfit: None,
         }
     }

@@ -1,5 +1,7 @@
 //! Memory of the GPU.
 
+use std::sync::atomic::Ordering;
+
 use super::Gpu;
 use crate::error::Result;
 
@@ -42,6 +44,7 @@ impl Gpu {
     /// Writes `data` to the beginning of `buffer`, before whatever is submitted next.
     pub(crate) fn write<T: bytemuck::Pod>(&self, buffer: &Buffer, data: &[T]) {
         let bytes: &[u8] = bytemuck::cast_slice(data);
+        self.count_upload(bytes.len() as u64);
         let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
         if !words.is_empty() {
             self.queue.write_buffer(&buffer.raw, 0, words);
@@ -53,6 +56,10 @@ impl Gpu {
         }
     }
 
+    pub(super) fn count_upload(&self, bytes: u64) {
+        self.uploaded_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     pub(super) fn raw_buffer(
         &self,
         label: &'static str,
@@ -60,6 +67,11 @@ impl Gpu {
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer> {
         self.check()?;
+        let out_of_memory = || self.failed(format!("out of memory: no {bytes} bytes for {label}"));
+        #[cfg(test)]
+        if self.memory_is_short.load(Ordering::Relaxed) {
+            return Err(out_of_memory());
+        }
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let raw = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -68,7 +80,7 @@ impl Gpu {
             mapped_at_creation: false,
         });
         match pollster::block_on(scope.pop()) {
-            Some(_) => Err(self.failed(format!("out of memory: no {bytes} bytes for {label}"))),
+            Some(_) => Err(out_of_memory()),
             None => Ok(raw),
         }
     }

@@ -1,12 +1,16 @@
 //! An open GPU.
 
 use std::collections::HashMap;
+#[cfg(test)]
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::Source;
 use super::adapter::Adapter;
 use super::kernel::{Kernel, KernelKey};
 use super::pace::Pace;
+use super::{Source, Variant, Variants, trusted};
 use crate::error::{Error, Result};
 
 /// How far commands may go. The adapter's own limits, unless lower ones are given.
@@ -36,8 +40,30 @@ pub struct Gpu {
     /// Held by who submits or polls: wgpu's own bookkeeping goes wrong when two threads do so at once.
     pub(super) turn: Mutex<()>,
     fault: Arc<Mutex<Option<String>>>,
+    variants: Mutex<Option<Variants>>,
+    pub(super) uploaded_bytes: AtomicU64,
     kernels: Mutex<HashMap<KernelKey, Arc<Kernel>>>,
+    /// What tests make of kernels before they are compiled.
+    #[cfg(test)]
+    pub(super) rewrite: Rewrite,
+    /// Whether tests want no buffer to be had any more.
+    #[cfg(test)]
+    pub(super) memory_is_short: AtomicBool,
 }
+
+/// What a GPU has done so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Done {
+    /// Multiplications and additions.
+    pub operations: f64,
+    /// For how long it had something to do.
+    pub busy: Duration,
+    /// What was uploaded.
+    pub uploaded_bytes: u64,
+}
+
+#[cfg(test)]
+type Rewrite = for<'a> fn(&Source, &'a str) -> std::borrow::Cow<'a, str>;
 
 impl Gpu {
     pub(super) fn open(adapter: &wgpu::Adapter, described: Adapter, limits: Limits) -> Result<Self> {
@@ -52,17 +78,7 @@ impl Gpu {
             groups: limits.groups.min(own.max_compute_workgroups_per_dimension),
             ..limits
         };
-        let descriptor = wgpu::DeviceDescriptor {
-            label: Some("quiverdb"),
-            required_features: wgpu::Features::empty(),
-            required_limits: own,
-            experimental_features: wgpu::ExperimentalFeatures::disabled(),
-            memory_hints: wgpu::MemoryHints::MemoryUsage,
-            trace: wgpu::Trace::Off,
-        };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
-            Error::GpuUnavailable { reason: format!("{} cannot be opened: {error}", described.name) }
-        })?;
+        let (device, queue) = request(adapter, &described, own)?;
         let fault = Arc::new(Mutex::new(None));
         record_faults(&device, &fault);
         Ok(Self {
@@ -73,7 +89,13 @@ impl Gpu {
             pace: Pace::default(),
             turn: Mutex::new(()),
             fault,
+            variants: Mutex::default(),
+            uploaded_bytes: AtomicU64::new(0),
             kernels: Mutex::default(),
+            #[cfg(test)]
+            rewrite: |_, wgsl| wgsl.into(),
+            #[cfg(test)]
+            memory_is_short: AtomicBool::new(false),
         })
     }
 
@@ -85,6 +107,16 @@ impl Gpu {
     /// How far commands may go.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// The variants of kernels in use, once that has been decided.
+    pub fn variants(&self) -> Option<Variants> {
+        *lock(&self.variants)
+    }
+
+    /// Decides about the variants of kernels, which the adapter must offer.
+    pub fn use_variants(&self, variants: Variants) {
+        *lock(&self.variants) = Some(variants);
     }
 
     /// The kernel of `source` with these constants, compiled at the first call.
@@ -100,6 +132,12 @@ impl Gpu {
         let kernel = Arc::new(Kernel::compile(self, source, constants)?);
         lock(&self.kernels).insert(key, kernel.clone());
         Ok(kernel)
+    }
+
+    /// What it has done so far.
+    pub fn done(&self) -> Done {
+        let (operations, busy) = self.pace.total();
+        Done { operations, busy, uploaded_bytes: self.uploaded_bytes.load(Ordering::Relaxed) }
     }
 
     /// What has gone wrong with the device, if anything has.
@@ -127,11 +165,71 @@ impl Gpu {
         self.failed(reason)
     }
 
+    /// The same device, described otherwise, with the WGSL of its kernels rewritten.
+    #[cfg(test)]
+    pub(crate) fn with_kernels(&self, described: Adapter, rewrite: Rewrite) -> Self {
+        Self {
+            adapter: described,
+            limits: self.limits,
+            device: self.device.clone(),
+            queue: self.queue.clone(),
+            pace: Pace::default(),
+            turn: Mutex::new(()),
+            fault: self.fault.clone(),
+            variants: Mutex::default(),
+            uploaded_bytes: AtomicU64::new(0),
+            kernels: Mutex::default(),
+            rewrite,
+            memory_is_short: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on, there is no memory for another buffer.
+    #[cfg(test)]
+    pub(crate) fn starve(&self) {
+        self.memory_is_short.store(true, Ordering::Relaxed);
+    }
+
+    /// Keeps the size of submissions at so many operations.
+    #[cfg(test)]
+    pub(crate) fn fix_budget(&self, operations: f64) {
+        self.pace.fix(operations);
+    }
+
     /// Loses the device, as a driver does that was reset.
     #[cfg(test)]
     pub(crate) fn lose(&self) {
         self.device.destroy();
     }
+}
+
+/// Opens the adapter with what kernels can use of it: without the experiments if it refuses them.
+fn request(
+    adapter: &wgpu::Adapter,
+    described: &Adapter,
+    limits: wgpu::Limits,
+) -> Result<(wgpu::Device, wgpu::Queue)> {
+    let plain = adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16);
+    let mut descriptor = wgpu::DeviceDescriptor {
+        label: Some("quiverdb"),
+        required_features: plain,
+        required_limits: limits,
+        experimental_features: wgpu::ExperimentalFeatures::disabled(),
+        memory_hints: wgpu::MemoryHints::MemoryUsage,
+        trace: wgpu::Trace::Off,
+    };
+    if described.offers(Variant::Matrix) {
+        descriptor.required_features |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+        descriptor.experimental_features = trusted::experiments();
+        if let Ok(opened) = pollster::block_on(adapter.request_device(&descriptor)) {
+            return Ok(opened);
+        }
+        descriptor.required_features = plain;
+        descriptor.experimental_features = wgpu::ExperimentalFeatures::disabled();
+    }
+    pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| Error::GpuUnavailable {
+        reason: format!("{} cannot be opened: {error}", described.name),
+    })
 }
 
 /// Keeps the first thing that goes wrong outside of any call, where wgpu would panic.

@@ -10,7 +10,7 @@ pub(crate) enum Access {
     Write,
 }
 
-/// A kernel as it is written. Binding 0 is its shape, a uniform; the buffers follow.
+/// A kernel as it is written. Its name and entry tell it from others. Binding 0 is its shape, a uniform; the buffers follow.
 pub(crate) struct Source {
     /// Names it in errors and in the tools of drivers.
     pub(crate) name: &'static str,
@@ -49,6 +49,8 @@ impl Kernel {
         let scopes = [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::Validation]
             .map(|filter| device.push_error_scope(filter));
         let wgsl = source.wgsl.concat();
+        #[cfg(test)]
+        let wgsl = (gpu.rewrite)(source, &wgsl).into_owned();
         let module = match gpu.limits().checked {
             true => device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(source.name),

@@ -12,6 +12,8 @@ mod adapter;
 #[cfg(feature = "gpu")]
 mod buffer;
 #[cfg(feature = "gpu")]
+mod ceilings;
+#[cfg(feature = "gpu")]
 mod device;
 #[cfg(feature = "gpu")]
 mod kernel;
@@ -20,25 +22,33 @@ mod open;
 #[cfg(feature = "gpu")]
 mod pace;
 mod session;
+#[cfg(feature = "gpu")]
+mod staging;
 #[cfg(all(test, feature = "gpu"))]
 mod tests;
 #[cfg(feature = "gpu")]
 mod trusted;
+mod variant;
 #[cfg(feature = "gpu")]
 mod work;
 
 pub use accelerator::Accelerator;
 pub use adapter::{Adapter, AdapterKind, adapters};
 pub use session::Session;
+pub use variant::{Variant, Variants};
 
 #[cfg(feature = "gpu")]
 pub(crate) use buffer::Buffer;
 #[cfg(feature = "gpu")]
-pub use device::{Gpu, Limits};
+pub use ceilings::Ceilings;
+#[cfg(feature = "gpu")]
+pub use device::{Done, Gpu, Limits};
 #[cfg(feature = "gpu")]
 pub(crate) use kernel::{Access, Kernel, Source};
+#[cfg(feature = "gpu")]
+pub(crate) use staging::Staging;
 #[cfg(all(test, feature = "gpu"))]
-pub(crate) use tests::{check_wgsl, gpu as test_gpu};
+pub(crate) use tests::{check_wgsl, gpu as test_gpu, untried_gpu};
 #[cfg(feature = "gpu")]
 pub(crate) use work::{Pending, Work};
 

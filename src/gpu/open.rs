@@ -3,8 +3,11 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::adapter::{Adapter, AdapterKind, adapters as sorted, choose, software_is_allowed};
-use super::{Accelerator, Gpu, Limits};
-use crate::error::Result;
+use super::{Accelerator, Gpu, Limits, Variant, Variants};
+use crate::error::{Error, Result};
+
+/// Names the only variant of kernels to use, for whoever compares them; an adapter that does not offer it is an error.
+const VARIANT: &str = "QUIVERDB_GPU_VARIANT";
 
 /// What the kernels need of a workgroup: invocations, and bytes of shared memory.
 const WORKGROUP_INVOCATIONS: u32 = 256;
@@ -34,8 +37,26 @@ pub(super) fn open(asked: &Accelerator) -> Result<Arc<Gpu>> {
         return Ok(gpu.clone());
     }
     let gpu = Arc::new(open_adapter(&chosen, Limits::default())?);
+    if let Some(variant) = asked_variant(&chosen)? {
+        gpu.use_variants(Variants::only(variant));
+    }
     open.push(gpu.clone());
     Ok(gpu)
+}
+
+/// The variant that the environment insists on.
+fn asked_variant(adapter: &Adapter) -> Result<Option<Variant>> {
+    let Some(name) = std::env::var_os(VARIANT).filter(|name| !name.is_empty()) else { return Ok(None) };
+    let name = name.to_string_lossy();
+    match Variant::parse(&name).filter(|variant| adapter.offers(*variant)) {
+        Some(variant) => Ok(Some(variant)),
+        None => {
+            let offered: Vec<_> = adapter.variants().map(Variant::name).collect();
+            let (card, offered) = (&adapter.name, offered.join(", "));
+            let reason = format!("{VARIANT} is \"{name}\", but {card} offers {offered}; unset it");
+            Err(Error::GpuUnavailable { reason })
+        }
+    }
 }
 
 /// Opens `chosen`, with limits that may be lower than its own.
@@ -83,6 +104,8 @@ fn describe(adapter: &wgpu::Adapter) -> Adapter {
         binding_bytes_max: limits.max_storage_buffer_binding_size,
         workgroup_bytes_max: limits.max_compute_workgroup_storage_size,
         features: features(adapter),
+        subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
+        matrix_size: matrix_size(adapter),
         unfit: unfit(&limits),
         name: info.name,
     }
@@ -96,6 +119,19 @@ fn features(adapter: &wgpu::Adapter) -> Vec<&'static str> {
         ("cooperative-matrix", wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX),
     ];
     all.into_iter().filter(|(_, feature)| offered.contains(*feature)).map(|(name, _)| name).collect()
+}
+
+/// The largest square matrices of halves whose products it sums in single precision, of those there are kernels for.
+fn matrix_size(adapter: &wgpu::Adapter) -> Option<u32> {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let offered = adapter.cooperative_matrix_properties();
+    [16, 8].into_iter().find(|size| {
+        offered.iter().any(|matrix| {
+            [matrix.m_size, matrix.n_size, matrix.k_size] == [*size; 3]
+                && (matrix.ab_type, matrix.cr_type) == (F16, F32)
+                && !matrix.saturating_accumulation
+        })
+    })
 }
 
 /// Why kernels cannot run within these limits, if they cannot.

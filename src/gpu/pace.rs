@@ -23,13 +23,24 @@ pub(super) struct Pace(Mutex<State>);
 
 struct State {
     budget: f64,
+    /// All operations so far, and how long they took.
+    operations: f64,
+    busy: Duration,
+    /// Whether tests want the budget to stay as it is.
+    is_fixed: bool,
     /// When the last submission ended: one that was submitted before that has waited for it.
     ended: Option<Instant>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self(Mutex::new(State { budget: FIRST, ended: None }))
+        Self(Mutex::new(State {
+            budget: FIRST,
+            operations: 0.0,
+            busy: Duration::ZERO,
+            is_fixed: false,
+            ended: None,
+        }))
     }
 }
 
@@ -43,12 +54,30 @@ impl Pace {
         let mut state = self.state();
         let began = state.ended.replace(ended).map_or(submitted, |before| before.max(submitted));
         let took = ended.saturating_duration_since(began);
+        state.operations += operations;
+        state.busy += took;
+        if state.is_fixed {
+            return;
+        }
         // Small submissions take their fixed costs, which say nothing about larger ones.
         if operations * STEP < state.budget && took < TARGET {
             return;
         }
         let wanted = operations * TARGET.as_secs_f64() / took.as_secs_f64().max(1e-6);
         state.budget = wanted.clamp(state.budget / STEP, state.budget * STEP).max(LEAST);
+    }
+
+    /// All operations so far, and how long they took.
+    pub(super) fn total(&self) -> (f64, Duration) {
+        let state = self.state();
+        (state.operations, state.busy)
+    }
+
+    /// Keeps the budget at so many operations.
+    #[cfg(test)]
+    pub(super) fn fix(&self, budget: f64) {
+        let mut state = self.state();
+        (state.budget, state.is_fixed) = (budget, true);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Accelerator, Gpu};
+use super::{Accelerator, Gpu, Variant};
 use crate::error::{Error, Result};
 
 /// What one build computes with: the CPU, and perhaps a GPU for the heavy passes, as long as it works.
@@ -79,6 +79,11 @@ impl Session {
         }
     }
 
+    /// Which variant of its kernels the GPU used, if there is a GPU and it came to that.
+    pub fn variant(&self) -> Option<Variant> {
+        self.gpu.as_deref().and_then(variant)
+    }
+
     /// The device's name, for the details of an index: `cpu`, or the adapter's name and backend.
     pub fn device(&self) -> String {
         match &self.gpu {
@@ -86,6 +91,16 @@ impl Session {
             None => "cpu".to_owned(),
         }
     }
+}
+
+#[cfg(feature = "gpu")]
+fn variant(gpu: &Gpu) -> Option<Variant> {
+    gpu.variants().map(|variants| variants.best)
+}
+
+#[cfg(not(feature = "gpu"))]
+fn variant(gpu: &Gpu) -> Option<Variant> {
+    match *gpu {}
 }
 
 fn reason(error: &Error) -> String {
@@ -113,4 +128,20 @@ fn open(asked: &Accelerator) -> Result<Arc<Gpu>> {
 #[cfg(not(feature = "gpu"))]
 fn describe(gpu: &Gpu) -> String {
     match *gpu {}
+}
+
+#[cfg(all(test, not(feature = "gpu")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_addon_without_gpu_support_builds_on_the_cpu_where_it_may_and_says_so() {
+        let auto = Session::open(&Accelerator::Auto).unwrap();
+
+        assert_eq!((auto.device().as_str(), auto.variant()), ("cpu", None));
+        assert!(auto.gpu().is_none() && auto.failure().unwrap().contains("compiled without GPU support"));
+        for asked in [Accelerator::Gpu, Accelerator::Cuda, Accelerator::Named("H200".to_owned())] {
+            assert_eq!(Session::open(&asked).map(|_| ()).unwrap_err().code(), "GPU_UNAVAILABLE");
+        }
+    }
 }

@@ -8,11 +8,18 @@ use std::sync::Arc;
 use super::*;
 use crate::error::Error;
 
-/// The adapter that tests run on, opened with these limits.
+/// The adapter that tests run on, opened with these limits, with the plainest kernels.
 ///
 /// # Panics
 /// If there is none and `QUIVERDB_REQUIRE_GPU` is 1.
 pub(crate) fn gpu(limits: Limits) -> Option<Arc<Gpu>> {
+    let gpu = untried_gpu(limits)?;
+    gpu.use_variants(Variants::only(Variant::F32));
+    Some(gpu)
+}
+
+/// [`gpu`], whose kernels are still to be chosen.
+pub(crate) fn untried_gpu(limits: Limits) -> Option<Arc<Gpu>> {
     let Some(adapter) = adapters().into_iter().find(|adapter| adapter.unfit.is_none()) else {
         assert!(
             std::env::var_os("QUIVERDB_REQUIRE_GPU").is_none_or(|value| value != "1"),
@@ -34,8 +41,24 @@ pub(crate) fn check_wgsl(source: &Source) {
         wgpu::naga::valid::Capabilities::all(),
     );
     let validated = validator.validate(&module);
-    validated.unwrap_or_else(|error| panic!("{}: {}", source.name, error.emit_to_string(&wgsl)));
+    let info = validated.unwrap_or_else(|error| panic!("{}: {}", source.name, error.emit_to_string(&wgsl)));
+    check_spirv(source, &module, &info);
     assert!(module.entry_points.iter().any(|entry| entry.name == source.entry), "{}", source.entry);
+}
+
+/// Panics unless naga can write it as SPIR-V, too: not all that is valid is implemented there.
+fn check_spirv(source: &Source, module: &wgpu::naga::Module, info: &wgpu::naga::valid::ModuleInfo) {
+    use wgpu::naga::back::{pipeline_constants, spv};
+    let entry = Some((wgpu::naga::ShaderStage::Compute, source.entry));
+    let (module, info) = pipeline_constants::process_overrides(module, info, entry, &Default::default())
+        .unwrap_or_else(|error| panic!("{}: {error}", source.name));
+    let options = spv::Options { lang_version: (1, 6), ..spv::Options::default() };
+    let words = spv::write_vec(&module, &info, &options, None);
+    let words = words.unwrap_or_else(|error| panic!("{}: {error}", source.name));
+    if let Some(folder) = std::env::var_os("QUIVERDB_SPIRV_FOLDER") {
+        let path = std::path::Path::new(&folder).join(format!("{}.{}.spv", source.name, source.entry));
+        std::fs::write(path, bytemuck::cast_slice::<u32, u8>(&words)).unwrap();
+    }
 }
 
 static DOUBLE: Source = Source {

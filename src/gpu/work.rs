@@ -10,7 +10,8 @@ use crate::error::Result;
 /// How often a wait looks whether to go on.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A submission that takes longer than this will never end: most drivers have reset the device by then.
+/// A submission that is waited for longer than this will never end: most drivers have reset the device by then. It is
+/// counted in looks, because a process may be stopped, and a machine may sleep.
 const HUNG: Duration = Duration::from_secs(60);
 
 /// A batch of rows that are streamed past: in bytes, and in rows.
@@ -39,7 +40,7 @@ impl Gpu {
     }
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     /// Runs `kernel` in `lines` x `groups` workgroups, which see `shape` and the buffers.
     ///
     /// A workgroup's number is `id.x + id.y * num_workgroups.x`, because one dimension may be too short for
@@ -79,6 +80,19 @@ impl Work<'_> {
         pass.dispatch_workgroups(x, y, lines as u32);
         self.operations += operations;
         Ok(())
+    }
+
+    pub(super) fn gpu(&self) -> &'a Gpu {
+        self.gpu
+    }
+
+    pub(super) fn copy(&mut self, source: &wgpu::Buffer, target: &wgpu::Buffer, bytes: u64) {
+        self.encoder.copy_buffer_to_buffer(source, 0, target, 0, bytes);
+    }
+
+    /// Sets the first word of `buffer` to zero.
+    pub(crate) fn reset(&mut self, buffer: &Buffer) {
+        self.encoder.clear_buffer(&buffer.raw, 0, Some(4));
     }
 
     /// Brings the first `words` 32-bit words of `buffer` back, as they are when everything before is done.
@@ -123,6 +137,7 @@ impl Pending {
     /// # Errors
     /// The first of `check`; [`crate::error::Error::GpuFailed`] if the device was lost or does not answer.
     pub(crate) fn wait(mut self, gpu: &Gpu, check: &mut dyn FnMut() -> Result<()>) -> Result<Reads> {
+        let mut waited = Duration::ZERO;
         loop {
             let poll =
                 wgpu::PollType::Wait { submission_index: Some(self.index.clone()), timeout: Some(LOOK) };
@@ -133,7 +148,7 @@ impl Pending {
             check()?;
             match polled {
                 Ok(_) => break,
-                Err(wgpu::PollError::Timeout) if self.submitted.elapsed() < HUNG => {}
+                Err(wgpu::PollError::Timeout) if waited < HUNG => waited += LOOK,
                 Err(error) => return Err(gpu.give_up(format!("it does not answer: {error}"))),
             }
         }

@@ -24,13 +24,6 @@ const SHARED_BYTES: usize = 128 << 10;
 /// Bytes of vectors that a task of a search on several threads compares, times queries.
 const TASK_BYTES: usize = 4 << 20;
 
-/// Rows that lie apart are asked for when so many others are still to be compared, because memory takes longer to
-/// answer than one of them takes ...
-const ROWS_AHEAD: usize = 6;
-
-/// ... or as many as have so many bytes.
-const BYTES_AHEAD: usize = 8 << 10;
-
 /// A row set smaller than one row in so many is visited row by row.
 const SPARSE: u64 = 4;
 
@@ -153,8 +146,7 @@ impl Search<'_> {
         let (vectors, dim) = (chunk.vectors(), self.queries[0].dim());
         let bytes = |row: usize| vectors.slice(row..row + 1, dim).bytes();
         let start = |row: usize| prefetch::start(bytes(row));
-        let ahead =
-            rows.first().map_or(1, |&row| (BYTES_AHEAD / bytes(row).len().max(1)).clamp(1, ROWS_AHEAD));
+        let ahead = rows.first().map_or(1, |&row| prefetch::rows_ahead(bytes(row).len()));
         rows.iter().take(ahead).for_each(|&row| start(row));
         for (i, &row) in rows.iter().enumerate() {
             if let Some(&later) = rows.get(i + ahead) {

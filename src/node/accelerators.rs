@@ -29,6 +29,8 @@ pub struct NativeAccelerator {
     pub max_workgroup_bytes: u32,
     /// What it offers that kernels could use.
     pub features: Vec<String>,
+    /// The variants of kernels that are tried on it.
+    pub variants: Vec<String>,
     /// Why it cannot be used, if it cannot.
     pub unfit: Option<String>,
 }
@@ -36,6 +38,7 @@ pub struct NativeAccelerator {
 impl From<Adapter> for NativeAccelerator {
     fn from(adapter: Adapter) -> Self {
         Self {
+            variants: adapter.variants().map(|variant| variant.name().to_owned()).collect(),
             name: adapter.name,
             vendor: adapter.vendor,
             backend: adapter.backend.to_owned(),

@@ -15,7 +15,8 @@ impl Table {
     /// Removes the table `name` from the folder `connection`, with all its versions.
     ///
     /// # Errors
-    /// [`Error::InvalidTableName`], [`Error::TableNotFound`], I/O errors.
+    /// [`Error::InvalidTableName`], [`Error::TableNotFound`], I/O errors; [`Error::NotDurable`] if the table is gone for
+    /// all readers, but a power cut may bring it back.
     pub fn drop_table(connection: &Path, name: &str) -> Result<()> {
         check_name(name)?;
         let absent = || Error::table_not_found(name);
@@ -27,7 +28,8 @@ impl Table {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(absent()),
             renamed => renamed.at("drop", &table)?,
         }
-        files::sync_folder(connection)?;
+        let synced = files::sync_folder(connection);
+        synced.map_err(|error| Error::not_durable("the removal of the table", error))?;
         remove_dropped(connection);
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use quiverdb::connection::Connection;
@@ -18,6 +19,8 @@ use crate::{child, connect, create_index, ids, neighbours, none, rows, schema, t
 /// More kills than usual, for a run that takes minutes.
 const KILLS_WANTED: &str = "QUIVERDB_TEST_KILLS";
 const KILLS: usize = 60;
+/// What a child says when it begins its work.
+const READY: &str = "ready";
 /// Rows that a series of steps adds.
 const ROWS: i64 = 50;
 /// Steps of a series.
@@ -118,6 +121,7 @@ fn take(table: &Table, step: i64) {
 fn change_forever() {
     let Some((folder, first)) = task() else { return };
     let table = connect(&folder).open_table("t").unwrap();
+    println!("\n{READY}");
     for step in first.. {
         take(&table, step);
         // One write, so that a kill leaves no half of a line that looks like a whole one.
@@ -130,10 +134,19 @@ fn run_and_kill(folder: &Path, step: i64) -> Option<i64> {
     let command = &mut child("killed::change_forever", folder, step);
     let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
     let output = process.stdout.take().unwrap();
+    let (began, begin) = mpsc::channel();
     let said = std::thread::spawn(move || {
         let lines = BufReader::new(output).lines().map_while(Result::ok);
-        lines.filter_map(|line| line.strip_prefix("done ")?.parse().ok()).last()
+        let numbers = lines.filter_map(|line| {
+            if line == READY {
+                let _ = began.send(());
+            }
+            line.strip_prefix("done ")?.parse().ok()
+        });
+        numbers.last()
     });
+    // How long a process takes to start depends on what else the machine does; what is killed is its work.
+    let _ = begin.recv_timeout(Duration::from_secs(60));
     const MICROSECONDS_MAX: u128 = 150_000;
     std::thread::sleep(Duration::from_micros((uuid::Uuid::new_v4().as_u128() % MICROSECONDS_MAX) as u64));
     process.kill().unwrap();

@@ -178,16 +178,19 @@ impl VectorColumn {
     }
 
     fn distances_of_few(&self, query: &Query, row_ids: &[u64], out: &mut [f32]) {
-        let mut next = row_ids.first().and_then(|&row_id| self.vector(row_id));
-        for (i, distance) in out.iter_mut().enumerate() {
-            let vector = next;
-            next = row_ids.get(i + 1).and_then(|&row_id| self.vector(row_id));
-            if let Some(next) = next {
-                // Rows lie far apart: while one is compared, the next one comes from memory.
-                prefetch::start(next.bytes());
-            }
+        let vectors: Vec<_> = row_ids.iter().map(|&row_id| self.vector(row_id)).collect();
+        // Rows lie far apart: while one is compared, those after it come from memory.
+        let ahead = prefetch::rows_ahead(self.dim * self.element.bytes());
+        let start = |vector: &Option<Vectors<'_>>| {
             if let Some(vector) = vector {
-                query.distances(vector, std::slice::from_mut(distance));
+                prefetch::start(vector.bytes());
+            }
+        };
+        vectors.iter().take(ahead).for_each(start);
+        for (i, (vector, distance)) in vectors.iter().zip(out).enumerate() {
+            vectors.get(i + ahead).into_iter().for_each(start);
+            if let Some(vector) = vector {
+                query.distances(*vector, std::slice::from_mut(distance));
             }
         }
     }

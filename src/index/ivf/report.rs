@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use crate::gpu::Session;
+use crate::gpu::{Session, Variant};
 
 /// Takes the time of stages that follow each other.
 pub(crate) struct Stopwatch {
@@ -42,6 +42,7 @@ pub(crate) fn report(
     json!({
         "settings": settings,
         "device": session.device(),
+        "deviceVariant": session.variant().map(Variant::name),
         "deviceFailure": session.failure(),
         "threads": rayon::current_num_threads(),
         "seconds": stopwatch.seconds,

@@ -13,7 +13,7 @@ use super::estimate::{Products, RowTerms};
 use super::train::Trained;
 use crate::distance::{Metric, Vectors};
 use crate::error::{Error, Result};
-use crate::gpu::{Access, Buffer, Gpu, Pending, Source, Work};
+use crate::gpu::{Access, Buffer, Gpu, Pending, Source, Staging, Work};
 use crate::index::ivf::{Batch, Space};
 use crate::kmeans::Centroids;
 use crate::kmeans::gpu::{Assign, ResidentBooks, rows_per_binding};
@@ -77,6 +77,8 @@ struct Slot {
     rows: usize,
     halves: Option<Buffer>,
     points: Buffer,
+    /// On the host.
+    staging: Staging,
     residuals: Buffer,
     labels: Assign,
     codes: Assign,
@@ -150,6 +152,7 @@ impl<'a> Pipeline<'a> {
         let Some(oldest) = self.under_way.pop_front() else { return Ok(None) };
         match self.end(&oldest.batch, oldest.pending, progress) {
             Ok(coded) => {
+                oldest.slot.staging.reuse();
                 self.free.push(oldest.slot);
                 Ok(Some((oldest.batch, coded)))
             }
@@ -192,14 +195,11 @@ impl<'a> Pipeline<'a> {
                     slot.halves = Some(self.gpu.buffer("halves", slot.points.bytes().div_ceil(2))?);
                 }
                 if let Some(halves) = &slot.halves {
-                    self.gpu.write(halves, values);
+                    work.upload(&slot.staging, values, halves)?;
                 }
                 self.run(&UNPACK, work, slot, &self.nothing[0], &self.nothing[1], rows, [0, 0])
             }
-            _ => {
-                self.gpu.write(&slot.points, &batch.points);
-                Ok(())
-            }
+            _ => work.upload(&slot.staging, &batch.points, &slot.points),
         }
     }
 
@@ -254,6 +254,7 @@ impl Slot {
             rows,
             halves: None,
             points: buffer("points", rows * dim)?,
+            staging: gpu.staging((rows * dim * size_of::<f32>()) as u64)?,
             residuals: buffer("residuals", rows * dim)?,
             labels: Assign::new(gpu, dim, rows, 1)?,
             codes: Assign::new(gpu, dim, rows, of.sub_vectors)?,

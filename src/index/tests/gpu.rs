@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::gpu::{Accelerator, Gpu, Limits, Session, test_gpu};
+use crate::gpu::{Accelerator, Gpu, Limits, Session, Variant, Variants, test_gpu, untried_gpu};
 use crate::index::build::build_with;
 
 /// Limits that cut everything into parts: 64 KiB a binding, 12 workgroups in a line.
@@ -77,36 +77,51 @@ fn an_index_of_a_gpu_finds_what_one_of_the_cpu_finds() {
     }
 }
 
-/// Loses the GPU when `stage` is under way; notes the stages.
-fn losing(gpu: &Arc<Gpu>, stage: &'static str, seen: &Arc<Mutex<Vec<&'static str>>>) -> Progress {
+/// Makes the GPU fail when `stage` is under way; notes the stages.
+fn failing(
+    gpu: &Arc<Gpu>,
+    fail: fn(&Gpu),
+    stage: &'static str,
+    seen: &Arc<Mutex<Vec<&'static str>>>,
+) -> Progress {
     let (gpu, seen) = (gpu.clone(), seen.clone());
     Progress::new("a test").on_report(move |reported, _, _| {
         seen.lock().unwrap().push(reported);
         if reported == stage {
-            gpu.lose();
+            fail(&gpu);
         }
     })
 }
 
 #[test]
 fn a_gpu_lost_at_any_stage_leaves_a_whole_index_or_none() {
+    fails_at_any_stage(Gpu::lose, "failed");
+}
+
+#[test]
+fn a_gpu_out_of_memory_at_any_stage_leaves_a_whole_index_or_none() {
+    fails_at_any_stage(Gpu::starve, "out of memory");
+}
+
+fn fails_at_any_stage(fail: fn(&Gpu), reason: &str) {
     let values = clustered(1500, 8, 4);
     let table = Table::new(column(ElementKind::F32, &values, 8));
     let config = few_passes(pq(Metric::L2, 12, 4, 8));
     for (i, stage) in ["sample", "train partitions", "train codebooks", "encode"].into_iter().enumerate() {
         let Some(gpu) = test_gpu(Limits::default()) else { return };
         let seen = Arc::default();
-        let progress = losing(&gpu, stage, &seen);
+        let progress = failing(&gpu, fail, stage, &seen);
         let built =
             build_on(&gpu, Accelerator::Auto, &table, &config, &format!("auto{i}"), &progress).unwrap();
         assert_eq!(built.built.rows, 1500);
         assert!(recall(&table, &built.index, Metric::L2, &values, 8) > 0.8);
         let failure = built.built.details["deviceFailure"].as_str().unwrap();
         assert!(failure.starts_with("the CPU took over: the GPU '"), "{failure}");
+        assert!(failure.contains(reason), "{failure}");
         assert!(seen.lock().unwrap().iter().any(|stage| stage.ends_with("(on the CPU: the GPU failed)")));
 
         let Some(gpu) = test_gpu(Limits::default()) else { return };
-        let progress = losing(&gpu, stage, &Arc::default());
+        let progress = failing(&gpu, fail, stage, &Arc::default());
         let uuid = format!("gpu{i}");
         let error = build_on(&gpu, Accelerator::Gpu, &table, &config, &uuid, &progress).err().unwrap();
         assert_eq!(error.code(), "GPU_FAILED", "{stage}");
@@ -159,4 +174,24 @@ fn two_builds_at_once_share_a_gpu() {
     });
 
     assert!(first == second);
+}
+
+#[test]
+fn half_precision_builds_the_very_index_that_single_precision_builds() {
+    let (dim, values) = (32, clustered(1500, 32, 7));
+    let config = few_passes(pq(Metric::L2, 70, 4, 8));
+    for element in [ElementKind::F32, ElementKind::F16] {
+        let table = Table::new(column(element, &values, dim));
+        let files = [Variant::F32, Variant::F16].map(|variant| {
+            let gpu = untried_gpu(Limits::default()).filter(|gpu| gpu.adapter().offers(variant))?;
+            gpu.use_variants(Variants::only(variant));
+            let uuid = format!("{variant}{element:?}");
+            let built = build_on(&gpu, Accelerator::Gpu, &table, &config, &uuid, &Progress::none()).unwrap();
+            assert_eq!(built.built.details["deviceVariant"], variant.name());
+            Some(fs::read(built.path).unwrap())
+        });
+        let [Some(single), Some(half)] = files else { return };
+
+        assert!(single == half, "{element:?}");
+    }
 }

@@ -1,95 +1,20 @@
 //! Labels rows: what `Centroids::nearest` does, on a GPU.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use bytemuck::{Pod, Zeroable};
-
-use super::{Centroids, Report};
+use super::Report;
+use super::halves::Halves;
+use super::product::{Product, Shape, TILE};
+use super::resident::{Part, ResidentBooks};
+use super::singles::Singles;
 use crate::error::Result;
-use crate::gpu::{Access, Buffer, Gpu, Kernel, Pending, Source, Work};
-
-/// Rows and centroids of a workgroup.
-const TILE: usize = 128;
+use crate::gpu::{Buffer, Gpu, Pending, Work};
 
 /// Fewer rows in a dispatch would leave a large GPU idle: rather fewer centroids.
 const ROWS_MIN: usize = 1024;
 
 /// Submissions that are under way at once: one runs while the next is being prepared.
 const UNDER_WAY: usize = 2;
-
-static NEAREST_CENTROID: Source = Source {
-    name: "nearest_centroid",
-    wgsl: &[include_str!("nearest_centroid.wgsl")],
-    entry: "nearest_centroid",
-    buffers: &[Access::Read, Access::Read, Access::Read, Access::Write, Access::Write],
-};
-
-/// Kept in step with `Shape` in nearest_centroid.wgsl.
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-struct Shape {
-    first_row: u32,
-    rows: u32,
-    stride: u32,
-    width: u32,
-    first_column: u32,
-    end_column: u32,
-    columns: u32,
-    base_column: u32,
-    first_line: u32,
-    line_rows: u32,
-    is_first: u32,
-    pad: u32,
-}
-
-/// Books of centroids in the memory of a GPU, in the form in which they are compared.
-pub(crate) struct ResidentBooks {
-    width: usize,
-    parts: Vec<Part>,
-}
-
-/// As many whole books as fit into one binding, or a part of one that does not.
-struct Part {
-    first_book: usize,
-    books: usize,
-    first_column: usize,
-    columns: usize,
-    values: Buffer,
-    biases: Buffer,
-}
-
-impl ResidentBooks {
-    /// Uploads books of equally many centroids of equally many dimensions.
-    pub(crate) fn upload(gpu: &Gpu, books: &[&Centroids]) -> Result<Self> {
-        let (width, columns) = (books[0].dim(), books[0].len());
-        let values_max = gpu.limits().binding_bytes as usize / size_of::<f32>();
-        let columns_max = (values_max / width).max(1);
-        let books_max = (columns_max / columns).max(1);
-        let mut parts = Vec::new();
-        for (i, group) in books.chunks(books_max).enumerate() {
-            let mut values = Vec::with_capacity(group.len() * columns * width);
-            let mut biases = Vec::with_capacity(group.len() * columns);
-            for book in group {
-                let (moved, bias) = book.comparands();
-                values.extend(moved);
-                biases.extend_from_slice(bias);
-            }
-            let step = columns_max.min(values.len() / width);
-            for (j, (values, biases)) in values.chunks(step * width).zip(biases.chunks(step)).enumerate() {
-                parts.push(Part {
-                    first_book: i * books_max,
-                    books: group.len(),
-                    first_column: j * step,
-                    columns: biases.len() / group.len(),
-                    values: gpu.upload("centroids", values)?,
-                    biases: gpu.upload("biases", biases)?,
-                });
-            }
-        }
-        Ok(Self { width, parts })
-    }
-}
 
 /// Labels in the memory of a GPU: books x rows.
 pub(crate) struct Labels {
@@ -102,7 +27,9 @@ pub(crate) struct Labels {
 pub(crate) struct Assign {
     stride: usize,
     labels: Labels,
-    scores: Buffer,
+    singles: Singles,
+    /// For half precision, once it is used.
+    halves: Option<Halves>,
 }
 
 impl Assign {
@@ -110,7 +37,7 @@ impl Assign {
     pub(crate) fn new(gpu: &Gpu, stride: usize, rows: usize, books: usize) -> Result<Self> {
         let bytes = (rows * books * size_of::<u32>()) as u64;
         let labels = Labels { buffer: gpu.buffer("labels", bytes)?, rows, books };
-        Ok(Self { stride, labels, scores: gpu.buffer("scores", bytes)? })
+        Ok(Self { stride, labels, singles: Singles::new(gpu, stride, rows, books)?, halves: None })
     }
 
     /// Where the labels are after [`Assign::run`].
@@ -134,34 +61,26 @@ impl Assign {
         books: &ResidentBooks,
         report: &mut Report<'_>,
     ) -> Result<()> {
-        self.labels.rows = rows;
-        let kernel = kernel(gpu, books.width)?;
-        let mut under_way: VecDeque<(Pending, u64)> = VecDeque::new();
-        let end = |(pending, pairs): (Pending, u64), report: &mut Report<'_>| {
-            pending.wait(gpu, &mut || report(0))?;
-            report(pairs)
-        };
-        for part in &books.parts {
-            let mut first_row = 0;
-            while first_row < rows {
-                let [row_step, column_step] = steps(gpu, rows, part, books.width);
-                let count = row_step.min(rows - first_row);
-                for first_column in (0..part.columns).step_by(column_step) {
-                    let end_column = (first_column + column_step).min(part.columns);
-                    let mut work = gpu.work();
+        self.begin(gpu, rows, books)?;
+        let mut under_way = UnderWay { gpu, submissions: VecDeque::new() };
+        let mut first_row = 0;
+        while first_row < rows {
+            let count = self.row_step(gpu, books).min(rows - first_row);
+            for part in &books.parts {
+                let mut first_column = 0;
+                while first_column < part.columns {
+                    let columns = column_step(gpu, count, part, books.width);
+                    let end_column = (first_column + columns).min(part.columns);
                     let tile = Tile { first_row, rows: count, first_column, end_column };
-                    let pairs = self.dispatch(&mut work, &kernel, points, books.width, part, tile)?;
-                    under_way.push_back((work.submit()?, pairs));
-                    if under_way.len() >= UNDER_WAY
-                        && let Some(oldest) = under_way.pop_front()
-                    {
-                        end(oldest, report)?;
-                    }
+                    let mut work = gpu.work();
+                    let pairs = self.add(gpu, &mut work, points, books, part, tile)?;
+                    under_way.push(work.submit()?, pairs, report)?;
+                    first_column = end_column;
                 }
-                first_row += count;
             }
+            first_row += count;
         }
-        under_way.into_iter().try_for_each(|pending| end(pending, report))
+        under_way.end(report)
     }
 
     /// Labels `rows` rows of `points` as a part of `work`, however long it takes.
@@ -173,26 +92,81 @@ impl Assign {
         rows: usize,
         books: &ResidentBooks,
     ) -> Result<()> {
-        self.labels.rows = rows;
-        let kernel = kernel(gpu, books.width)?;
-        for part in &books.parts {
-            let tile = Tile { first_row: 0, rows, first_column: 0, end_column: part.columns };
-            self.dispatch(work, &kernel, points, books.width, part, tile)?;
+        self.begin(gpu, rows, books)?;
+        let step = self.halves.as_ref().map_or(rows, |halves| halves.rows).max(1);
+        for first_row in (0..rows).step_by(step) {
+            for part in &books.parts {
+                let rows = step.min(rows - first_row);
+                let tile = Tile { first_row, rows, first_column: 0, end_column: part.columns };
+                self.add(gpu, work, points, books, part, tile)?;
+            }
         }
         Ok(())
     }
 
-    /// Adds one dispatch to `work`, and says how many row-centroid pairs it compares.
-    fn dispatch(
-        &self,
+    /// Makes room for what the labels of so many rows need.
+    fn begin(&mut self, gpu: &Gpu, rows: usize, books: &ResidentBooks) -> Result<()> {
+        self.labels.rows = rows;
+        self.halves = match (self.halves.take(), books.rounding) {
+            (_, None) => None,
+            (Some(halves), Some(rounding)) if halves.fit(rows, rounding.padded) => Some(halves),
+            (_, Some(rounding)) => Some(Halves::new(gpu, rows, rounding.padded)?),
+        };
+        Ok(())
+    }
+
+    /// Adds to `work` what compares a tile, and says how many row-centroid pairs that are.
+    ///
+    /// In half precision, the first tile of some rows rounds them, and the last one labels those again that are in
+    /// doubt: how many that are, only the GPU knows.
+    fn add(
+        &mut self,
+        gpu: &Gpu,
         work: &mut Work<'_>,
-        kernel: &Kernel,
         points: &Buffer,
-        width: usize,
+        books: &ResidentBooks,
         part: &Part,
         tile: Tile,
     ) -> Result<u64> {
-        let shape = Shape {
+        let pairs = (tile.rows * (tile.end_column - tile.first_column) * part.books) as u64;
+        let operations = (2 * books.width) as f64 * pairs as f64;
+        let shape = self.shape(books.width, part, tile);
+        let last = books.parts.last().map(|part| part.first_column + part.columns);
+        let is_last = last == Some(part.first_column + tile.end_column);
+        let labels = &self.labels.buffer;
+        let (Some(halves), Some(rounding), Some(rounded)) = (&self.halves, books.rounding, &part.rounded)
+        else {
+            let splits = self.singles.splits(gpu, tile.rows, books, false)?;
+            let of = (books, part);
+            self.singles.multiply(gpu, work, points, labels, None, of, &shape, splits, operations)?;
+            if is_last {
+                self.singles.join(gpu, work, labels, None, &shape, splits)?;
+            }
+            return Ok(pairs);
+        };
+        if shape.is_first == 1 {
+            halves.round(gpu, work, points, &shape, rounding.doubt)?;
+        }
+        let product = Product::half(gpu, books.variants.best)?;
+        let splits = halves.splits(gpu, tile.rows, books.parts[0].columns);
+        halves.multiply(work, &product, (part, rounded), &shape, splits, operations)?;
+        if is_last {
+            halves.settle(gpu, work, points, &books.parts, labels, &shape, splits)?;
+            let splits = self.singles.splits(gpu, tile.rows, books, true)?;
+            let list = Some(&halves.list);
+            for part in &books.parts {
+                let tile = Tile { first_column: 0, end_column: part.columns, ..tile };
+                let of_part = self.shape(books.width, part, tile);
+                let of = (books, part);
+                self.singles.multiply(gpu, work, points, labels, list, of, &of_part, splits, 0.0)?;
+            }
+            self.singles.join(gpu, work, labels, list, &shape, splits)?;
+        }
+        Ok(pairs)
+    }
+
+    fn shape(&self, width: usize, part: &Part, tile: Tile) -> Shape {
+        Shape {
             first_row: tile.first_row as u32,
             rows: tile.rows as u32,
             stride: self.stride as u32,
@@ -204,17 +178,21 @@ impl Assign {
             first_line: part.first_book as u32,
             line_rows: self.labels.rows as u32,
             is_first: u32::from(part.first_column + tile.first_column == 0),
-            pad: 0,
-        };
-        let pairs = (tile.rows * (tile.end_column - tile.first_column) * part.books) as u64;
-        let buffers = [points, &part.values, &part.biases, &self.scores, &self.labels.buffer];
-        let groups = [tile.rows.div_ceil(TILE), part.books];
-        work.dispatch(kernel, &shape, &buffers, groups, (2 * width) as f64 * pairs as f64)?;
-        Ok(pairs)
+            ..Shape::default()
+        }
+    }
+
+    /// How many rows a dispatch takes so that it ends in time.
+    fn row_step(&self, gpu: &Gpu, books: &ResidentBooks) -> usize {
+        let part = &books.parts[0];
+        let fit = (gpu.budget() / operations(part, books.width, 1, part.columns)) as usize;
+        let rows = fit.max(ROWS_MIN).next_multiple_of(TILE).min(gpu.groups_max().saturating_mul(TILE));
+        self.halves.as_ref().map_or(rows, |halves| rows.min(halves.rows))
     }
 }
 
 /// What one dispatch compares.
+#[derive(Clone, Copy)]
 struct Tile {
     first_row: usize,
     rows: usize,
@@ -222,24 +200,40 @@ struct Tile {
     end_column: usize,
 }
 
-/// How many rows and centroids a dispatch takes so that it ends in time.
-fn steps(gpu: &Gpu, rows: usize, part: &Part, width: usize) -> [usize; 2] {
-    let operations = |rows: usize, columns: usize| (2 * width * part.books) as f64 * (rows * columns) as f64;
-    let fit = (gpu.budget() / operations(1, part.columns)) as usize;
-    let row_step = fit.max(ROWS_MIN).next_multiple_of(TILE).min(gpu.groups_max().saturating_mul(TILE));
-    let fit = (gpu.budget() / operations(row_step.min(rows), 1)) as usize;
-    [row_step, fit.next_multiple_of(TILE).clamp(TILE, part.columns.next_multiple_of(TILE))]
+/// How many centroids a dispatch of so many rows takes so that it ends in time.
+fn column_step(gpu: &Gpu, rows: usize, part: &Part, width: usize) -> usize {
+    let fit = (gpu.budget() / operations(part, width, rows, 1)) as usize;
+    fit.next_multiple_of(TILE).clamp(TILE, part.columns.next_multiple_of(TILE))
 }
 
-fn kernel(gpu: &Gpu, width: usize) -> Result<Arc<Kernel>> {
-    // Sub-vectors are short: half of a deep tile would be zeros.
-    gpu.kernel(&NEAREST_CENTROID, &[("DEPTH", if width.is_multiple_of(16) { 16.0 } else { 8.0 })])
+fn operations(part: &Part, width: usize, rows: usize, columns: usize) -> f64 {
+    (2 * width * part.books) as f64 * (rows * columns) as f64
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_kernel_is_valid_wgsl() {
-        crate::gpu::check_wgsl(&super::NEAREST_CENTROID);
+/// Submissions that are under way, and the row-centroid pairs of each.
+struct UnderWay<'a> {
+    gpu: &'a Gpu,
+    submissions: VecDeque<(Pending, u64)>,
+}
+
+impl UnderWay<'_> {
+    /// Adds one, and waits for the oldest if there are enough.
+    fn push(&mut self, pending: Pending, pairs: u64, report: &mut Report<'_>) -> Result<()> {
+        self.submissions.push_back((pending, pairs));
+        if self.submissions.len() < UNDER_WAY { Ok(()) } else { self.pop(report) }
+    }
+
+    fn pop(&mut self, report: &mut Report<'_>) -> Result<()> {
+        let Some((pending, pairs)) = self.submissions.pop_front() else { return Ok(()) };
+        pending.wait(self.gpu, &mut || report(0))?;
+        report(pairs)
+    }
+
+    /// Waits for all.
+    fn end(&mut self, report: &mut Report<'_>) -> Result<()> {
+        while !self.submissions.is_empty() {
+            self.pop(report)?;
+        }
+        Ok(())
     }
 }

@@ -7,20 +7,26 @@
 
 mod assign;
 mod books;
+mod halves;
 mod lloyd;
+mod product;
+mod resident;
+mod singles;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod update;
 
-pub(crate) use assign::{Assign, ResidentBooks};
+pub(crate) use assign::Assign;
 pub(super) use books::train_books;
 pub(super) use lloyd::nearest_with;
+pub(crate) use resident::ResidentBooks;
 
 use super::Centroids;
 use super::clusters::Clusters;
 use super::update::Update;
 use crate::error::Result;
-use crate::gpu::{Buffer, Gpu};
+use crate::gpu::{Buffer, Gpu, Variants};
 
 /// Hears of work that is done, in row-centroid pairs, and says whether to go on.
 pub type Report<'a> = dyn FnMut(u64) -> Result<()> + 'a;
@@ -58,6 +64,14 @@ impl<'g> Rows<'g> {
         Ok(Self { gpu, dim, chunks })
     }
 
+    /// Waits until all rows have arrived.
+    ///
+    /// # Errors
+    /// As [`Rows::load`].
+    pub fn arrived(&self) -> Result<()> {
+        self.gpu.work().submit()?.wait(self.gpu, &mut || Ok(())).map(|_| ())
+    }
+
     /// Labels each row with the nearest centroid of each of `books`, which have equally many: books x rows. Book
     /// `i` is about the stretch of as many values as it has dimensions that begins at `i` times as many.
     ///
@@ -67,7 +81,20 @@ impl<'g> Rows<'g> {
     /// # Panics
     /// If there is no book.
     pub fn nearest(&self, books: &[&Centroids], report: &mut Report<'_>) -> Result<Vec<Vec<u32>>> {
-        let resident = ResidentBooks::upload(self.gpu, books)?;
+        self.nearest_by(books, trial::variants(self.gpu)?, report)
+    }
+
+    /// [`Rows::nearest`] with kernels of these variants, which the GPU must offer.
+    ///
+    /// # Errors
+    /// As [`Rows::nearest`].
+    pub fn nearest_by(
+        &self,
+        books: &[&Centroids],
+        variants: Variants,
+        report: &mut Report<'_>,
+    ) -> Result<Vec<Vec<u32>>> {
+        let resident = ResidentBooks::upload_for(self.gpu, books, variants)?;
         let mut labels = vec![Vec::new(); books.len()];
         for chunk in &self.chunks {
             let mut assign = Assign::new(self.gpu, self.dim, chunk.rows, books.len())?;

@@ -1,11 +1,16 @@
 // Finds the nearest centroid of each row: the smallest `bias - row . centroid`, and of equal ones the lowest.
 // `Centroids::nearest` is the same function in Rust.
 //
-// A tiled matrix product whose result never leaves the registers. A workgroup takes 128 rows past all
+// A tiled matrix product whose result never leaves the registers. A workgroup takes 128 rows past its share of the
 // centroids, 128 at a time; an invocation computes 8 x 8 of the products and keeps the nearest centroid of
-// each of its 8 rows. Loops are written out where the compiler must keep an array in registers.
+// each of its 8 rows. While one tile is multiplied, the values of the next are already on their way to
+// registers. Loops are written out where the compiler must keep an array in registers.
+//
+// Two parts come before this one: one of load_*.wgsl, which says where values come from and in which precision
+// (`Four`, `whole`, `Sources`, `sources`, `fetch`, `place`), and one of keep_*.wgsl, which says what is kept of
+// a row and where it goes (`Nearest`, `none`, `nearer`, `settle`).
 
-// Kept in step with `Shape` in assign.rs.
+// Kept in step with `Shape` in product.rs.
 struct Shape {
     // Rows of this dispatch: the first and how many.
     first_row: u32,
@@ -18,14 +23,23 @@ struct Shape {
     end_column: u32,
     columns: u32,
     base_column: u32,
-    // A line of workgroups does one sub-vector: the first one, and how many labels each has.
+    // A line of workgroups does one sub-vector, or a share of it: the first one, and how many labels each has.
     first_line: u32,
     line_rows: u32,
-    // Whether `nearest` holds nothing yet.
+    // Whether nothing has been found yet.
     is_first: u32,
+    // Whether the rows are those in a list.
+    is_listed: u32,
+    // Workgroups share the centroids of a row: how many there are, and how many centroids each takes, a multiple of
+    // TILE.
+    splits: u32,
+    split_columns: u32,
 }
 
-// Values of a row that are in workgroup memory at a time.
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(3) var<storage, read> biases: array<f32>;
+
+// Values of a row that are in workgroup memory at a time: 8 or 16.
 override DEPTH: u32 = 16u;
 const TILE = 128u;
 // 32 vectors of four rows, and one so that neighbours lie in different banks.
@@ -34,20 +48,15 @@ const TILE_VECTORS = 528u; // of the larger DEPTH, 16
 const INVOCATIONS = 256u;
 const FARTHEST = 0x1.fffffep+127f;
 
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> points: array<f32>;
-@group(0) @binding(2) var<storage, read> centroids: array<f32>;
-@group(0) @binding(3) var<storage, read> biases: array<f32>;
-// The smallest score so far, and the label that has it.
-@group(0) @binding(4) var<storage, read_write> scores: array<f32>;
-@group(0) @binding(5) var<storage, read_write> labels: array<u32>;
+var<workgroup> row_tile: array<Four, TILE_VECTORS>;
+var<workgroup> column_tile: array<Four, TILE_VECTORS>;
 
-var<workgroup> row_tile: array<vec4<f32>, TILE_VECTORS>;
-var<workgroup> column_tile: array<vec4<f32>, TILE_VECTORS>;
-
-struct Nearest {
-    score: f32,
-    label: u32,
+// What an invocation copies of the next tiles: four values each, the second ones only of a deep tile.
+struct Fetched {
+    row: Four,
+    lower_row: Four,
+    column: Four,
+    lower_column: Four,
 }
 
 @compute @workgroup_size(INVOCATIONS)
@@ -57,21 +66,29 @@ fn nearest_centroid(
     @builtin(local_invocation_index) local: u32,
 ) {
     let tile_row = (id.x + id.y * all.x) * TILE;
-    if tile_row >= shape.rows { return; }
-    // This invocation's rows and columns within the tile, in steps of four.
-    let x = local % 16u;
-    let y = local / 16u;
+    if tile_row >= row_count() { return; }
+    // Which rows and columns of the tile are this invocation's: four at 4x and 4y, four 64 further on. 32
+    // invocations that run together stand in 4 lines of 8, so that they read few different vectors, of
+    // neighbouring banks.
+    let x = local / 32u % 2u * 8u + local % 8u;
+    let y = local / 64u * 4u + local / 8u % 4u;
+    let line = id.z / shape.splits;
+    let split = id.z % shape.splits;
+    let own = sources(tile_row, line, local);
+    let first = shape.first_column + split * shape.split_columns;
+    let end = min(first + shape.split_columns, shape.end_column);
 
-    var near_a = Nearest(FARTHEST, 0u);
-    var near_b = Nearest(FARTHEST, 0u);
-    var near_c = Nearest(FARTHEST, 0u);
-    var near_d = Nearest(FARTHEST, 0u);
-    var near_e = Nearest(FARTHEST, 0u);
-    var near_f = Nearest(FARTHEST, 0u);
-    var near_g = Nearest(FARTHEST, 0u);
-    var near_h = Nearest(FARTHEST, 0u);
+    var near_a = none();
+    var near_b = none();
+    var near_c = none();
+    var near_d = none();
+    var near_e = none();
+    var near_f = none();
+    var near_g = none();
+    var near_h = none();
 
-    for (var tile = shape.first_column; tile < shape.end_column; tile += TILE) {
+    var fetched = fetch(own, first, 0u);
+    for (var tile = first; tile < end; tile += TILE) {
         var a0 = vec4<f32>();
         var a1 = vec4<f32>();
         var b0 = vec4<f32>();
@@ -90,14 +107,19 @@ fn nearest_centroid(
         var h1 = vec4<f32>();
         for (var depth = 0u; depth < shape.width; depth += DEPTH) {
             workgroupBarrier();
-            load(tile_row, tile, depth, id.z, local);
+            place(fetched, local);
             workgroupBarrier();
+            if depth + DEPTH < shape.width {
+                fetched = fetch(own, tile, depth + DEPTH);
+            } else {
+                fetched = fetch(own, tile + TILE, 0u);
+            }
             for (var k = 0u; k < DEPTH; k++) {
                 let at = k * PITCH;
-                let upper = row_tile[at + 2u * y];
-                let lower = row_tile[at + 2u * y + 1u];
-                let left = column_tile[at + 2u * x];
-                let right = column_tile[at + 2u * x + 1u];
+                let upper = whole(row_tile[at + y]);
+                let lower = whole(row_tile[at + 16u + y]);
+                let left = whole(column_tile[at + x]);
+                let right = whole(column_tile[at + 16u + x]);
                 a0 = fma(vec4(upper.x), left, a0);
                 a1 = fma(vec4(upper.x), right, a1);
                 b0 = fma(vec4(upper.y), left, b0);
@@ -116,58 +138,21 @@ fn nearest_centroid(
                 h1 = fma(vec4(lower.w), right, h1);
             }
         }
-        let column = tile + 8u * x;
-        let bias0 = bias(id.z, column);
-        let bias1 = bias(id.z, column + 4u);
-        near_a = nearer(nearer(near_a, bias0 - a0, column), bias1 - a1, column + 4u);
-        near_b = nearer(nearer(near_b, bias0 - b0, column), bias1 - b1, column + 4u);
-        near_c = nearer(nearer(near_c, bias0 - c0, column), bias1 - c1, column + 4u);
-        near_d = nearer(nearer(near_d, bias0 - d0, column), bias1 - d1, column + 4u);
-        near_e = nearer(nearer(near_e, bias0 - e0, column), bias1 - e1, column + 4u);
-        near_f = nearer(nearer(near_f, bias0 - f0, column), bias1 - f1, column + 4u);
-        near_g = nearer(nearer(near_g, bias0 - g0, column), bias1 - g1, column + 4u);
-        near_h = nearer(nearer(near_h, bias0 - h0, column), bias1 - h1, column + 4u);
+        let column = tile + 4u * x;
+        let bias0 = bias(line, column);
+        let bias1 = bias(line, column + 64u);
+        let row = tile_row + 4u * y;
+        near_a = nearer(nearer(near_a, score(row, bias0, a0), column), score(row, bias1, a1), column + 64u);
+        near_b = nearer(nearer(near_b, score(row + 1u, bias0, b0), column), score(row + 1u, bias1, b1), column + 64u);
+        near_c = nearer(nearer(near_c, score(row + 2u, bias0, c0), column), score(row + 2u, bias1, c1), column + 64u);
+        near_d = nearer(nearer(near_d, score(row + 3u, bias0, d0), column), score(row + 3u, bias1, d1), column + 64u);
+        near_e = nearer(nearer(near_e, score(row + 64u, bias0, e0), column), score(row + 64u, bias1, e1), column + 64u);
+        near_f = nearer(nearer(near_f, score(row + 65u, bias0, f0), column), score(row + 65u, bias1, f1), column + 64u);
+        near_g = nearer(nearer(near_g, score(row + 66u, bias0, g0), column), score(row + 66u, bias1, g1), column + 64u);
+        near_h = nearer(nearer(near_h, score(row + 67u, bias0, h0), column), score(row + 67u, bias1, h1), column + 64u);
     }
-    // What was found goes where the tiles were, a label where its score would be in the other tile; labels are
-    // below 2^24, so a float holds them.
     workgroupBarrier();
-    row_tile[2u * local] = vec4(near_a.score, near_b.score, near_c.score, near_d.score);
-    row_tile[2u * local + 1u] = vec4(near_e.score, near_f.score, near_g.score, near_h.score);
-    column_tile[2u * local] = vec4<f32>(vec4(near_a.label, near_b.label, near_c.label, near_d.label));
-    column_tile[2u * local + 1u] = vec4<f32>(vec4(near_e.label, near_f.label, near_g.label, near_h.label));
-    workgroupBarrier();
-    write(tile_row, id.z, local);
-}
-
-// Copies the values of 128 rows and 128 centroids from `depth` on, transposed; zeros where there are none.
-fn load(tile_row: u32, tile_column: u32, depth: u32, line: u32, local: u32) {
-    let k = local % DEPTH;
-    for (var group = local / DEPTH; group < TILE / 4u; group += INVOCATIONS / DEPTH) {
-        let row = tile_row + 4u * group;
-        let column = tile_column + 4u * group;
-        row_tile[k * PITCH + group] = vec4(
-            row_value(row, line, depth + k),
-            row_value(row + 1u, line, depth + k),
-            row_value(row + 2u, line, depth + k),
-            row_value(row + 3u, line, depth + k),
-        );
-        column_tile[k * PITCH + group] = vec4(
-            column_value(column, line, depth + k),
-            column_value(column + 1u, line, depth + k),
-            column_value(column + 2u, line, depth + k),
-            column_value(column + 3u, line, depth + k),
-        );
-    }
-}
-
-fn row_value(row: u32, line: u32, value: u32) -> f32 {
-    if row >= shape.rows || value >= shape.width { return 0.0; }
-    return points[(shape.first_row + row) * shape.stride + (shape.first_line + line) * shape.width + value];
-}
-
-fn column_value(column: u32, line: u32, value: u32) -> f32 {
-    if column >= shape.end_column || value >= shape.width { return 0.0; }
-    return centroids[(line * shape.columns + column) * shape.width + value];
+    settle(tile_row, line, split, local, array(near_a, near_b, near_c, near_d, near_e, near_f, near_g, near_h));
 }
 
 // The biases of four columns; columns that are not there are never nearest.
@@ -183,32 +168,4 @@ fn bias(line: u32, column: u32) -> vec4<f32> {
 fn bias_value(line: u32, column: u32) -> f32 {
     if column >= shape.end_column { return FARTHEST; }
     return biases[line * shape.columns + column];
-}
-
-fn nearer(best: Nearest, four: vec4<f32>, column: u32) -> Nearest {
-    var nearest = best;
-    if four.x < nearest.score { nearest = Nearest(four.x, shape.base_column + column); }
-    if four.y < nearest.score { nearest = Nearest(four.y, shape.base_column + column + 1u); }
-    if four.z < nearest.score { nearest = Nearest(four.z, shape.base_column + column + 2u); }
-    if four.w < nearest.score { nearest = Nearest(four.w, shape.base_column + column + 3u); }
-    return nearest;
-}
-
-// Of what 16 invocations found for a row, and earlier dispatches, the nearest.
-fn write(tile_row: u32, line: u32, local: u32) {
-    let row = tile_row + local;
-    if local >= TILE || row >= shape.rows { return; }
-    let at = (shape.first_line + line) * shape.line_rows + shape.first_row + row;
-    var nearest = Nearest(FARTHEST, 0u);
-    if shape.is_first == 0u { nearest = Nearest(scores[at], labels[at]); }
-    for (var i = 0u; i < 16u; i++) {
-        let place = 2u * (local / 8u * 16u + i) + local % 8u / 4u;
-        let score = row_tile[place][local % 4u];
-        let label = u32(column_tile[place][local % 4u]);
-        if score < nearest.score || (score == nearest.score && label < nearest.label) {
-            nearest = Nearest(score, label);
-        }
-    }
-    scores[at] = nearest.score;
-    labels[at] = nearest.label;
 }

@@ -70,8 +70,12 @@ impl NewFiles {
 impl Drop for NewFiles {
     fn drop(&mut self) {
         for path in &self.paths {
-            // What cannot be removed is named by nothing, and so is ignored by all readers.
-            let _ = if path.is_dir() { disk::remove_tree(path) } else { disk::remove(path) };
+            // What cannot be removed is named by nothing, and so is ignored by all readers. An empty folder goes even
+            // if so many files are open that this one cannot be listed.
+            let _ = match path.is_dir() {
+                true => disk::remove_empty(path).or_else(|_| disk::remove_tree(path)),
+                false => disk::remove(path),
+            };
         }
     }
 }

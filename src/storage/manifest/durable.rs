@@ -72,10 +72,12 @@ impl Manifest {
     }
 
     /// Says that versions before `version` are about to be removed, so that it is no damage if some of them are
-    /// missing after a power cut. Makes durable what was published before, which is all that stays.
+    /// missing after a power cut. Makes the names durable of those that stay.
     pub fn give_up_before(table: &Path, version: u64) -> Result<()> {
         let folder = Self::versions_folder(table);
         let version = version.max(Self::oldest(table)?.unwrap_or(0));
+        // Before this is said, what stays must be there: its writer may have ended before it had synced it.
+        files::sync_folder(&folder)?;
         files::create_empty(&folder.join(format!("{version:020}{OLDEST}")))?;
         files::sync_folder(&folder)?;
         for (_, path) in oldest_names(table)?.into_iter().filter(|(number, _)| *number < version) {

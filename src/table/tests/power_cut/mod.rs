@@ -227,3 +227,63 @@ fn a_write_that_readers_see_but_the_disk_does_not_keep_is_no_failed_write() {
     run.recording.refuse_syncs_of(None);
     assert_eq!(table.add(&batch(&[(101, 1)])).unwrap(), 3);
 }
+
+#[test]
+fn a_version_that_nobody_synced_is_not_lost_with_those_before_it() {
+    let mut run = Run::new();
+    for step in [Step::Create, Step::Add(1), Step::Delete(1)] {
+        run.take(step, &TableOptions::default());
+    }
+    let table = Table::open(&run.connection(), "t", TableOptions::default()).unwrap();
+    // As if its writer was killed before it had synced it.
+    run.recording.refuse_syncs_of(Some("versions"));
+    table.add(&batch(&[(100, 1)])).unwrap_err();
+    run.recording.refuse_syncs_of(None);
+    run.contents.push(Content::of(&table));
+    let published = run.recording.moments().len() - 1;
+
+    table.clean_up(&everything_old(), &Progress::none()).unwrap();
+
+    for moment in run.recording.moments().split_off(published) {
+        for kept in std::iter::once(Kept::Nothing).chain((0..20).map(Kept::Some)) {
+            let (cut, expected) = run.cut(moment, kept);
+            assert_eq!(expected.len(), 2);
+            cut.check(&expected);
+        }
+    }
+}
+
+#[test]
+fn half_a_dropped_table_does_not_get_its_name_back() {
+    let mut run = Run::new();
+    run.take(Step::Create, &TableOptions::default());
+    run.contents.push(Content::default());
+    // As if its process was killed before it had synced the new name.
+    run.recording.refuse_syncs_of(Some("connection"));
+    assert_eq!(Table::drop_table(&run.connection(), "t").unwrap_err().code(), "NOT_DURABLE");
+    run.recording.refuse_syncs_of(None);
+    let dropped = run.recording.moments().len() - 1;
+
+    remove_dropped(&run.connection());
+
+    assert_eq!(fs::read_dir(run.connection()).unwrap().count(), 0);
+    for moment in run.recording.moments().split_off(dropped) {
+        for kept in std::iter::once(Kept::Nothing).chain((0..20).map(Kept::Some)) {
+            let (cut, expected) = run.cut(moment, kept);
+            cut.check(&expected);
+        }
+    }
+}
+
+#[test]
+fn an_append_waits_for_the_disk_four_times_and_a_relaxed_one_never() {
+    for (durability, expected) in [(Durability::Full, 4), (Durability::Relaxed, 0)] {
+        let mut run = Run::new();
+        run.take(Step::Create, &TableOptions::default());
+        let before = run.recording.moments().len();
+
+        run.take(Step::Add(1), &TableOptions { durability, ..TableOptions::default() });
+
+        assert_eq!(run.recording.moments().len() - before, expected);
+    }
+}

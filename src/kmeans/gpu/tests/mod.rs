@@ -1,5 +1,7 @@
 //! The kernels against the Rust functions that mean the same, on whatever adapter there is.
 
+mod variants;
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -63,13 +65,7 @@ fn labels_are_the_cpu_s_for_every_shape() {
 
 /// Labels may differ where two centroids are equally near up to rounding.
 fn assert_same_or_near(points: &[f32], book: &Centroids, expected: &[u32], found: &[u32]) {
-    let squared = |row: &[f32], label: u32| -> f64 {
-        row.iter().zip(book.row(label as usize)).map(|(a, b)| f64::from(a - b).powi(2)).sum()
-    };
-    for (row, (expected, found)) in points.chunks_exact(book.dim()).zip(expected.iter().zip(found)) {
-        let [expected, found] = [squared(row, *expected), squared(row, *found)];
-        assert!((expected - found).abs() <= 1e-5 * (1.0 + expected), "{expected} {found}");
-    }
+    assert!(trial::same_up_to_rounding(points, book, expected, found), "{expected:?} {found:?}");
 }
 
 #[test]
