@@ -65,7 +65,7 @@ struct Check {
     expected: f64,
     /// How many rows it was asked with.
     queries: usize,
-    /// All rows there were have smaller ids.
+    /// It covered the rows with smaller ids.
     row_id_end: u64,
 }
 
@@ -183,7 +183,8 @@ fn measure(snapshot: &Arc<Snapshot>, index: &Arc<OpenIndex>, progress: &Progress
         compare(snapshot, &entry.column, metric, &queries, &options, progress)?;
     let calibrated = index.open()?.calibration().map_or(TARGET, |it| f64::from(it.effort(K, TARGET).recall));
     let before = last_check(entry).map_or(TARGET, |check| check.expected);
-    let row_id_end = snapshot.version().manifest().next_row_id;
+    // What it does not cover is compared exactly, and says nothing of it.
+    let row_id_end = entry.row_id_end;
     Ok(Check { recall, expected: calibrated.min(before).min(TARGET), queries, row_id_end })
 }
 
@@ -216,13 +217,13 @@ pub(super) fn trained_with(manifest: &Manifest, details: &mut serde_json::Value)
     }
 }
 
-/// About how many rows came since an index was trained or measured.
+/// About how many rows an index covers that came since it was trained or measured.
 fn new_rows(index: &IndexEntry, manifest: &Manifest) -> u64 {
     let known = match last_check(index) {
         Some(check) => check.row_id_end,
         None => index.details[TRAINED_END].as_u64().unwrap_or(0),
     };
-    rows_from(manifest, known)
+    rows_from(manifest, known).saturating_sub(rows_from(manifest, index.row_id_end))
 }
 
 /// How many rows have this id or a later one; of a segment that has earlier ones too, about so many.

@@ -120,8 +120,9 @@ impl Effort {
         let between = |a: f32, b: f32| if a == b { a } else { a * (1.0 - weight) + b * weight };
         let candidates = between(self.candidates as f32, other.candidates as f32).ceil() as usize;
         // The lowest number of all, which ends a search once there are k rows, has nothing between it and a reach.
+        let is_between = weight > 0.0 && weight < 1.0;
         let reach = match self.reach.min(other.reach) {
-            f32::MIN => self.reach.max(other.reach),
+            f32::MIN if is_between => self.reach.max(other.reach),
             _ => between(self.reach, other.reach),
         };
         Self {
