@@ -4,8 +4,14 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const shell = process.platform === 'win32';
-for (const folder of ['runtimes', 'bundlers', 'lancedb']) {
+install('runtimes', 'ci');
+install('bundlers', 'ci');
+// Its lock file would have to name binaries that are not to be had for every platform.
+install('lancedb', 'install', '--no-package-lock');
+
+function install(folder, ...command) {
   const cwd = fileURLToPath(new URL(folder, import.meta.url));
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd, shell, stdio: 'inherit' });
+  const shell = process.platform === 'win32';
+  const options = ['--no-audit', '--no-fund'];
+  execFileSync('npm', [...command, ...options], { cwd, shell, stdio: 'inherit' });
 }

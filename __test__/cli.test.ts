@@ -38,6 +38,12 @@ describe('quiverdb', () => {
     );
   });
 
+  test('prints vectors as they were written', async () => {
+    const [apple] = (await printed('search', 'data', 'fruit', '--limit', '1')).split('\n');
+
+    expect(apple).toBe('{"name":"apple","price":0.5,"vector":[0.9,0.1,0.2]}');
+  });
+
   test('searches by vector and condition', async () => {
     expect(
       await printed(

@@ -188,6 +188,27 @@ test('an index of a part of a nested column is named with dots', async () => {
   expectKeys(index!, { entries: [{ key, ids: [0] }], nulls: [1, 2] });
 });
 
+test('rows that came later are in a file of their own, which has all keys of theirs', async () => {
+  const { db, read } = await temporaryTables();
+  const rows = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => ({ word: `word ${(from + i) % 7}`, n: from + i }));
+  const table = await db.createTable('t', rows(0, 1000));
+  await table.createIndex('word', { config: Index.bitmap() });
+  await table.createIndex('n');
+  await table.add(rows(1000, 1010));
+  await table.optimize();
+
+  const { newest } = read(table);
+
+  for (const { entry, files } of newest.indexes) {
+    const [first, later] = files as ScalarFile[];
+    expect([files.length, first!.header.rows, later!.header.rows]).toEqual([2, 1000, 10]);
+    const ids = later!.pages.flatMap(({ entries }) => entries.flatMap(({ ids }) => ids));
+    expect(ids.sort((a, b) => a - b)).toEqual(rows(1000, 1010).map(({ n }) => n));
+    expect([entry.row_id_end, entry.rows, entry.covered_rows]).toEqual([1010, 1010, 1010]);
+  }
+});
+
 /** What writers count of a page to see whether it is full. */
 function countedBytes({ encoding, entries }: ScalarPage): number {
   expect(encoding).toBe(ENCODING.ids4);

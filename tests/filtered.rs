@@ -195,6 +195,63 @@ fn only_the_rows_and_columns_of_the_answer_are_read() {
     assert_eq!(error.code(), "CORRUPTED", "the text of a row that is returned is read: {error}");
 }
 
+#[test]
+fn segments_that_a_filter_excludes_are_not_read() {
+    let sample = sample();
+    let ranks: Vec<i64> = (0..100).map(|row| ROWS as i64 + row).collect();
+    sample.table.add(&batch(&sample.vectors[..100], &ranks, &ranks)).unwrap();
+    let path = sample.table.current().unwrap().segments()[1].path().to_owned();
+    damage(&path, b"word 20000");
+    let reopened = Table::open(sample.table.path().parent().unwrap(), "t", Default::default()).unwrap();
+    let plan = |filter: &str| {
+        let select = Select::Columns(vec!["random".into()]);
+        reopened.plan(&Request { filter: Some(filter.into()), select, ..Request::default() }).unwrap()
+    };
+
+    // Texts are compared, of which those of the second segment cannot be read.
+    for excluding in ["random < 20000 AND text <> ''", "text = 'x' AND random IN (1, 2)", "text > 'x'"] {
+        let plan = plan(excluding);
+        let (explained, ran) = (plan.explain(false), plan.analyze(&Progress::none()).unwrap());
+        assert!(explained.contains("Statistics: segments=2 excluded="), "{explained}");
+        assert!(!explained.contains("excluded=0"), "{explained}");
+        assert!(ran.contains("scan: output_rows="), "{ran}");
+    }
+    assert!(plan("random < 20001 AND text <> ''").run(&Progress::none()).is_err());
+    // All rows of the second segment match, whatever their texts are; or all have a text, whatever it is.
+    assert_eq!(plan("random >= 20000 OR random < 5").run(&Progress::none()).unwrap().len(), 2);
+    assert_eq!(reopened.count_rows(Some(&"text IS NOT NULL".into())).unwrap(), ROWS as u64 + 100);
+
+    // A search, a deletion and an update look at no more of it.
+    let vectors = vec![sample.vectors[0].iter().map(|&value| f64::from(value)).collect()];
+    let nearest = Nearest { vectors, ..Nearest::default() };
+    let filter = Some("text <> '' AND random < 20000".into());
+    let search = Request { rows: Rows::Nearest(nearest), filter, ..Request::default() };
+    let ran = reopened.plan(&search).unwrap().analyze(&Progress::none()).unwrap();
+    assert!(ran.contains("evaluated segments=2 excluded=1"), "{ran}");
+    let deleted = reopened.delete("random < 10 AND text <> ''", &Progress::none()).unwrap();
+    assert_eq!(deleted.rows, 10);
+}
+
+#[test]
+fn conditions_of_writes_ask_the_indexes_that_queries_ask() {
+    let sample = sample();
+    build_scalar_indexes(&sample.table);
+    let path = sample.table.current().unwrap().segments()[0].path().to_owned();
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The mark before the first batch, after that of the schema: without it no row can be read.
+    let mark = (0..bytes.len()).step_by(8).filter(|&at| bytes[at..].starts_with(&[0xFF; 4])).nth(1).unwrap();
+    bytes[mark..mark + 4].fill(0);
+    std::fs::write(path, bytes).unwrap();
+    let table = Table::open(sample.table.path().parent().unwrap(), "t", Default::default()).unwrap();
+
+    let deleted = table.delete("random < 10 OR correlated IN (3, 4)", &Progress::none()).unwrap();
+
+    assert!((10..=12).contains(&deleted.rows));
+    assert_eq!(table.count_rows(Some(&"random < 10".into())).unwrap(), 0);
+    let read = table.delete("random < 20 AND text <> ''", &Progress::none());
+    assert_eq!(read.unwrap_err().code(), "CORRUPTED");
+}
+
 /// Makes the text that starts with `text` no valid UTF-8.
 fn damage(path: &std::path::Path, text: &[u8]) {
     let mut bytes = std::fs::read(path).unwrap();

@@ -3,19 +3,21 @@
 //! What both mean differently is not generated: NaN (SQLite has none), letters beyond ASCII in other cases,
 //! results beyond 64 bits, and numbers compared with strings.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
     StringArray,
 };
-use arrow::datatypes::Int64Type;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
 use quiverdb::filter::{Parameter, Predicate};
 use quiverdb::index::IndexConfig;
 use quiverdb::index::scalar::ScalarKind;
 use quiverdb::progress::Progress;
 use quiverdb::query::Request;
-use quiverdb::table::{CreateMode, IndexOptions, Table, WriteMode};
+use quiverdb::table::{Alteration, CreateMode, IndexOptions, NewColumn, NewType, NewValue, Table, WriteMode};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -25,6 +27,7 @@ use rusqlite::types::Value;
 const TABLES: u64 = 250;
 const CONDITIONS: usize = 20;
 const INDEXED_TABLES: u64 = 150;
+const SEGMENTED_TABLES: u64 = 40;
 
 const INTEGERS: &[i64] = &[-1000, -7, -1, 0, 1, 2, 3, 10, 1 << 20];
 const FLOATS: &[f64] = &[-1e6, -2.5, -1.0, -0.0, 0.0, 0.1, 0.5, 1.0, 2.0, 2.5, 1e6];
@@ -78,10 +81,7 @@ fn every_condition_finds_the_same_rows_with_indexes() {
             answered += usize::from(plan.explain(false).contains("ScalarIndex: "));
             let batches = plan.run(&Progress::none());
             let batches = batches.unwrap_or_else(|error| panic!("seed {seed}: {condition}: {error}"));
-            let ids = |batch: &RecordBatch| {
-                batch.column_by_name("id").unwrap().as_primitive::<Int64Type>().values().to_vec()
-            };
-            let found: Vec<i64> = batches.iter().flat_map(ids).collect();
+            let found = ids(&batches);
             let explained = || format!("seed {seed}: {}", plan.explain(false));
             let expected = rows_of(&sqlite, &condition);
             assert_eq!(found, expected, "{}", explained());
@@ -90,6 +90,96 @@ fn every_condition_finds_the_same_rows_with_indexes() {
         }
     }
     assert!(answered > 1000, "indexes answered only {answered} of {} conditions", INDEXED_TABLES * 20);
+}
+
+/// Tables of many segments, whose values lie in ranges that mostly do not meet, so that statistics decide; with columns
+/// that were renamed, or came later. The conditions of deletions and updates are the same ones.
+#[test]
+fn every_condition_finds_the_same_rows_in_many_segments() {
+    let mut excluded = 0;
+    for seed in 0..SEGMENTED_TABLES {
+        let mut rng = StdRng::seed_from_u64(2_000_000 + seed);
+        let mut rows = Rows::any(&mut rng, 120);
+        rows.sort();
+        let early = rng.random_range(0..=rows.i.len());
+        rows.j[..early].copy_from_slice(&rows.i[..early]);
+        let sqlite = rows.in_sqlite();
+        let table = segmented_table(&mut rng, &rows, early);
+        for _ in 0..CONDITIONS {
+            let condition = Texts { rng: &mut rng, parameters: Vec::new() }.condition(3).literal;
+            let request = Request { filter: Some(condition.as_str().into()), ..Request::default() };
+            let plan = table.plan(&request).unwrap();
+            excluded += usize::from(!plan.explain(false).contains("excluded=0"));
+            let mut found = ids(&plan.run(&Progress::none()).unwrap());
+            found.sort_unstable();
+            assert_eq!(found, rows_of(&sqlite, &condition), "seed {seed}: {}", plan.explain(false));
+            let count = table.count_rows(request.filter.as_ref()).unwrap();
+            assert_eq!(count, found.len() as u64, "seed {seed}: {condition}");
+            if rng.random_ratio(1, 4) {
+                let some = format!("({condition}) AND id % 3 = {}", rng.random_range(0..3));
+                change(&mut rng, &table, &sqlite, &some);
+            }
+        }
+    }
+    assert!(excluded > 100, "statistics excluded segments for only {excluded} conditions");
+}
+
+/// Deletes rows, or gives them other values.
+fn change(rng: &mut StdRng, table: &Table, sqlite: &Connection, condition: &str) {
+    if rng.random() {
+        table.delete(condition, &Progress::none()).unwrap();
+        sqlite.execute(&format!("DELETE FROM t WHERE {condition}"), []).unwrap();
+        return;
+    }
+    let value = *INTEGERS.choose(rng).unwrap();
+    let new = [("i".to_owned(), NewValue::Sql(value.to_string()))];
+    let updated = table.update(Some(condition.into()), &new, &Progress::none()).unwrap();
+    let in_sqlite = sqlite.execute(&format!("UPDATE t SET i = {value} WHERE {condition}"), []).unwrap();
+    assert_eq!(updated.rows, in_sqlite as u64, "{condition}");
+}
+
+/// The first `early` rows come when the table has not yet the columns that it has in the end.
+fn segmented_table(rng: &mut StdRng, rows: &Rows, early: usize) -> Table {
+    let options = quiverdb::connection::ConnectOptions::default();
+    let connection = quiverdb::connection::Connection::connect("memory://", options).unwrap();
+    // The column `j` comes later, and is what `i` was; `f` has another name at first, and `d` another type.
+    let batch = rows.batch();
+    let at = |name: &str| batch.schema().index_of(name).unwrap();
+    let first = batch.project(&["id", "i", "f", "s", "t", "b", "d"].map(at)).unwrap();
+    let mut columns = first.columns().to_vec();
+    columns[6] = cast(&columns[6], &DataType::Timestamp(TimeUnit::Second, None)).unwrap();
+    let fields = first
+        .schema()
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(field, column)| {
+            let name = if field.name() == "f" { "g" } else { field.name() };
+            Field::new(name, column.data_type().clone(), true)
+        })
+        .collect::<Vec<_>>();
+    let first = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+    let writer = connection.create_table("t", &first.schema(), CreateMode::Create).unwrap();
+    let table = writer.finish().unwrap();
+    let append = |rows: &RecordBatch, from: usize, to: usize| {
+        for start in (from..to).step_by(5) {
+            let mut writer = table.writer(WriteMode::Append).unwrap();
+            writer.write(&rows.slice(start, (to - start).min(5))).unwrap();
+            writer.commit().unwrap();
+        }
+    };
+    append(&first, 0, early);
+    let rename = Alteration { column: "g".into(), rename: Some("f".into()), nullable: None, data_type: None };
+    let days = Some(NewType::Arrow(DataType::Date32));
+    let cast_days = Alteration { column: "d".into(), rename: None, nullable: None, data_type: days };
+    table.alter_columns(&[rename, cast_days], &Progress::none()).unwrap();
+    let later = NewColumn::Sql { name: "j".into(), sql: "CAST(i AS INT)".into() };
+    table.add_columns(&[later], &Progress::none()).unwrap();
+    append(&batch, early, batch.num_rows());
+    if rng.random_ratio(1, 4) {
+        table.compact(&Progress::none()).unwrap();
+    }
+    table
 }
 
 fn indexed_table(rng: &mut StdRng, rows: &Rows, sqlite: &Connection) -> Table {
@@ -132,6 +222,13 @@ fn indexed_table(rng: &mut StdRng, rows: &Rows, sqlite: &Connection) -> Table {
     table
 }
 
+fn ids(batches: &[RecordBatch]) -> Vec<i64> {
+    let of = |batch: &RecordBatch| {
+        batch.column_by_name("id").unwrap().as_primitive::<Int64Type>().values().to_vec()
+    };
+    batches.iter().flat_map(of).collect()
+}
+
 fn rows_of(sqlite: &Connection, condition: &str) -> Vec<i64> {
     let sql = format!("SELECT id FROM t WHERE {condition} ORDER BY id");
     let mut statement = sqlite.prepare(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
@@ -168,6 +265,17 @@ impl Rows {
             d: column(rng, rows, DAYS),
             b: column(rng, rows, &[true, false]),
         }
+    }
+
+    /// Sorts each column for itself, so that what stands together is alike.
+    fn sort(&mut self) {
+        self.i.sort_unstable();
+        self.j.sort_unstable();
+        self.f.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+        self.s.sort_unstable();
+        self.t.sort_unstable();
+        self.d.sort_unstable();
+        self.b.sort_unstable();
     }
 
     fn batch(&self) -> RecordBatch {

@@ -9,6 +9,7 @@ import {
 } from 'apache-arrow';
 import { check, Parts, type Reader } from './bytes.js';
 import { crc32c } from './crc32c.js';
+import { type ColumnStatistics, checkStatistics, readStatistics } from './statistics.js';
 
 const MAGIC = 'ARROW1';
 
@@ -24,6 +25,8 @@ const END_BYTES = 10;
 export interface ArrowFile {
   schema: Schema;
   batches: RecordBatch[];
+  /** For each column what the footer says of its values; null if that is nothing. */
+  statistics: Array<ColumnStatistics | null>;
 }
 
 /** What a message of rows, or of a dictionary's values, begins with. */
@@ -62,7 +65,13 @@ export function readArrowFile(bytes: Uint8Array, name: string, footerChecksum: n
   );
   checkBlocks([...blocks.dictionaryBatches()], dictionaries, name);
   checkBlocks([...blocks.recordBatches()], batches, name);
-  return { schema: reader.schema, batches: [...(reader as Iterable<RecordBatch>)] };
+  const arrowFile = {
+    schema: reader.schema,
+    batches: [...(reader as Iterable<RecordBatch>)],
+    statistics: readStatistics(footer, name),
+  };
+  checkStatistics(arrowFile, name);
+  return arrowFile;
 }
 
 function checkMagic(from: Reader): void {

@@ -23,7 +23,7 @@ export interface Version {
 
 export interface Index {
   entry: IndexEntry;
-  /** Of an index of vectors, the first and those with later rows; of the others, the one. */
+  /** The first, and those with later rows. */
   files: Array<IvfFile | ScalarFile>;
 }
 
@@ -129,7 +129,7 @@ function readIndex(folder: Folder, entry: IndexEntry): Index {
   const ofVectors = kind === 'IVF_PQ' || kind === 'IVF_FLAT';
   (ofVectors ? VECTOR_DETAILS : SCALAR_DETAILS)(entry.details, `${name}.details`);
   check(ofVectors === (metric !== ''), `${name}: ${kind} has the metric '${metric}'`);
-  check(entry.files.length === 1 || (ofVectors && entry.files.length > 1), `${name}: has no file`);
+  check(entry.files.length > 0, `${name}: has no file`);
   for (const { path } of entry.files) checkPath(path, `indexes/${UUID}/${FILE_NAMES[kind]}`);
   const files = entry.files.map((file) =>
     folder.once<IvfFile | ScalarFile>(file, ofVectors ? readIvf : readScalar),

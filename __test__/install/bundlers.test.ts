@@ -83,13 +83,15 @@ test('Next.js builds and serves a route and a page that search', async () => {
   }
 }, 240_000);
 
-/** Where a server that has been started says it listens. */
-async function addressOf(output: AsyncIterable<Buffer>): Promise<string> {
-  let said = '';
-  for await (const part of output) {
-    said += part;
-    const [address] = /http:\/\/localhost:\d+/.exec(said) ?? [];
-    if (address !== undefined) return address;
-  }
-  throw new Error(`the server ended: ${said}`);
+/** Where a server that has been started says it listens. What it says later is read as well, or it would end. */
+function addressOf(output: NodeJS.ReadableStream): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    output.on('data', (part) => {
+      said += part;
+      const [address] = /http:\/\/localhost:\d+/.exec(said) ?? [];
+      if (address !== undefined) resolve(address);
+    });
+    output.on('end', () => reject(new Error(`the server ended: ${said}`)));
+  });
 }

@@ -46,6 +46,11 @@ pub fn build(options: &Options, gpu: &Arc<Gpu>, ceilings: &Ceilings) -> Result<V
         println!("  all of it {seconds:.3} s, on {} ({})", details["device"], details["deviceVariant"]);
         report.insert((*accelerator).to_owned(), measured);
     }
+    let seconds = |accelerator: &str| report.get(accelerator)?["seconds"].as_f64();
+    if let (Some(gpu), Some(cpu)) = (seconds(&options.accelerator), seconds("cpu")) {
+        println!("  {:.1} times as fast as the CPU", cpu / gpu);
+        report.insert("timesTheCpu".to_owned(), json!(cpu / gpu));
+    }
     Ok(Value::Object(report))
 }
 

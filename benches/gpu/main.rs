@@ -5,8 +5,8 @@
 //!
 //! Rows are made on the spot, `--resident-rows` at a time: the CPU makes them, they are uploaded, and labelled while
 //! they stay; making, upload and labelling are timed apart. Every variant of the kernels that the adapter offers
-//! labels them, or the one of `--variant`. The CPU labels `--cpu-rows` of the same rows; labels are compared there, and
-//! those of the variants everywhere. `--build-rows` (0: none) builds an IVF_PQ index of so many rows on both, in
+//! labels them, or the one of `--variant`. The CPU labels `--cpu-rows` of the same rows; labels are compared
+//! there, and those of the variants everywhere. `--build-rows` (0: none) builds an IVF_PQ index of so many rows on both, in
 //! `--folder`. `benches/gpu/reference.py` does the first part with PyTorch.
 
 mod assignment;

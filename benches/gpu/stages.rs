@@ -42,12 +42,16 @@ impl Stages {
         let stages = begun.windows(2).map(|pair| {
             let [(stage, start, before), (_, end, after)] = pair else { unreachable!("windows of two") };
             let seconds = (*end - *start).as_secs_f64().max(1e-9);
+            if after.operations == before.operations && after.uploaded_bytes == before.uploaded_bytes {
+                println!("  {stage:20} {seconds:9.3} s");
+                return ((*stage).to_owned(), json!({ "seconds": seconds }));
+            }
             let busy = (after.busy - before.busy).as_secs_f64() / seconds;
             let operations = (after.operations - before.operations) / seconds;
             let uploaded = (after.uploaded_bytes - before.uploaded_bytes) as f64 / seconds;
             let bound = bound(busy, operations / ceilings.operations, uploaded / ceilings.upload_bytes);
             println!(
-                "  {stage:20} {seconds:9.3} s, GPU busy {:3.0} %, {:.2} TFLOP/s, {:.2} GB/s uploaded; {bound}",
+                "  {stage:20} {seconds:9.3} s, GPU busy {:.0} %, {:.2} TFLOP/s, {:.2} GB/s uploaded; {bound}",
                 100.0 * busy,
                 operations / 1e12,
                 uploaded / 1e9
@@ -67,7 +71,7 @@ impl Stages {
 
 fn bound(busy: f64, arithmetic: f64, upload: f64) -> &'static str {
     if busy < BUSY_MIN && upload < BUSY_MIN {
-        "the host: disk, and what the CPU computes"
+        "the host"
     } else if upload > arithmetic {
         "upload"
     } else {

@@ -68,7 +68,7 @@ pub fn extend(
 }
 
 /// How many of the files stay as they are when so many rows are added.
-fn kept_files(file_rows: &[u64], rows: u64) -> usize {
+pub(super) fn kept_files(file_rows: &[u64], rows: u64) -> usize {
     let (mut kept, mut after) = (file_rows.len(), rows);
     while let Some(&before) = file_rows[..kept].last() {
         if before > MERGE_RATIO * after {

@@ -5,6 +5,7 @@
 //! theirs is written once, by [`build`] or [`extend`], and read in place, by [`VectorIndex`]. `scalar` finds the
 //! rows that have a value instead: [`build_scalar`] writes what a [`ScalarIndex`](scalar::ScalarIndex) reads.
 
+mod bits;
 mod build;
 mod column;
 mod config;
@@ -13,6 +14,7 @@ pub mod flat;
 mod ivf;
 mod ivf_flat;
 pub mod ivf_pq;
+mod masks;
 pub mod scalar;
 mod search;
 #[cfg(test)]
@@ -28,6 +30,7 @@ pub use config::{
 };
 pub use extend::{Extended, Extension, extend};
 pub use ivf::{Calibration, Effort};
+pub use masks::{Masks, Wanted};
 pub use search::{EarlyStop, Found, Probe, Range, VectorIndex};
 pub use threads::build_threads;
 pub use top_k::{Candidate, TopK};

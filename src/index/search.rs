@@ -9,6 +9,7 @@ use super::VectorColumn;
 use super::ivf::{Calibration, IndexFile, IndexFiles};
 use super::ivf_flat::IvfFlat;
 use super::ivf_pq::IvfPq;
+use super::masks::{Masks, Wanted};
 use super::top_k::Candidate;
 use crate::distance::{Metric, Query};
 use crate::error::{Error, Result};
@@ -52,7 +53,7 @@ pub struct Probe<'a> {
     /// When to stop before `probes_max`; `None`: as soon as there are enough candidates.
     pub early_stop: Option<EarlyStop>,
     /// Rows that count; `None` for all.
-    pub rows: Option<&'a RoaringTreemap>,
+    pub rows: Option<Wanted<'a>>,
 }
 
 impl Probe<'_> {
@@ -154,6 +155,11 @@ impl VectorIndex {
     /// Rows in each of its files.
     pub(super) fn file_rows(&self) -> Vec<u64> {
         self.files().iter().map(|file| file.header().rows).collect()
+    }
+
+    /// Room for what searches learn of a set of rows.
+    pub fn masks(&self) -> Masks {
+        Masks::new(self.file_rows().len(), self.partitions())
     }
 
     /// Writes one file of the rows in all files from `first` on, as far as they are `live`, and of those of

@@ -35,7 +35,8 @@ pub(crate) enum Access {
 pub(crate) struct IndexAccess {
     pub index: Arc<OpenIndex>,
     pub depth: Depth,
-    pub candidates: usize,
+    /// Candidates per result, if the caller chose how many.
+    refine_factor: Option<usize>,
     /// Whether the candidates' distances are recomputed from the stored vectors.
     pub rerank: bool,
 }
@@ -62,6 +63,37 @@ pub(crate) enum Depth {
 }
 
 impl IndexAccess {
+    /// How many candidates the index has to find for `k` rows among `matching`, a share of all rows.
+    ///
+    /// Rows that match lie farther from each other than rows do, and the error of an estimate reaches past fewer of them;
+    /// but they may be the near ones. Measured: more than for k of all rows, far fewer than for the k / share nearest.
+    fn candidates(&self, k: usize, matching: Option<f64>, calibration: Option<&Calibration>) -> usize {
+        if self.index.entry().kind == "IVF_FLAT" {
+            // Its distances are exact, so that the best candidates are the answer.
+            return k;
+        }
+        if let Some(factor) = self.refine_factor {
+            return k.saturating_mul(factor.max(1));
+        }
+        let recall = match &self.depth {
+            Depth::Target { recall, .. } => *recall,
+            Depth::Probes { .. } => REFINE_RECALL,
+        };
+        match calibration {
+            Some(known) => {
+                let found = known.effort(spread(k, matching.map(f64::sqrt)), recall).candidates;
+                found.min(k.saturating_add(REFINE_MAX))
+            }
+            None => (k * DEFAULT_REFINE).clamp(REFINE_MIN, k + REFINE_MAX),
+        }
+    }
+
+    /// As [`IndexAccess::candidates`], by what the index knows of itself, if it can be opened.
+    pub fn expected_candidates(&self, k: usize, matching: Option<f64>) -> usize {
+        let opened = self.index.open().ok();
+        self.candidates(k, matching, opened.as_ref().and_then(|index| index.calibration()))
+    }
+
     /// How far to look for `k` rows among `matching`, a share of all rows.
     pub fn probe(
         &self,
@@ -69,7 +101,8 @@ impl IndexAccess {
         matching: Option<f64>,
         calibration: Option<&Calibration>,
     ) -> Probe<'static> {
-        let all = Probe { candidates: self.candidates, ..Probe::default() };
+        let candidates = self.candidates(k, matching, calibration);
+        let all = Probe { candidates, ..Probe::default() };
         match &self.depth {
             Depth::Probes { min, max, fixed } => {
                 // With a filter, more partitions hold the same number of rows worth comparing.
@@ -80,9 +113,7 @@ impl IndexAccess {
                 let Some(calibration) = calibration else {
                     return Probe { probes_min: max.unwrap_or(usize::MAX).max(*min), ..all };
                 };
-                // The k nearest of the rows that match are spread as the k / share nearest of all are.
-                let spread = k as f64 / matching.unwrap_or(1.0).clamp(1e-9, 1.0);
-                let effort = calibration.effort(spread as usize, *recall);
+                let effort = calibration.effort(spread(k, matching), *recall);
                 let expected = effort.probes.ceil() as usize;
                 let early_stop = Some(EarlyStop { k, reach: effort.reach, expected });
                 // Learnt without a filter, the reach says less where the matching rows lie otherwise.
@@ -114,7 +145,7 @@ impl IndexAccess {
 
     /// Partitions of the index.
     pub fn partitions(&self) -> usize {
-        self.setting("numPartitions").unwrap_or(1).max(1) as usize
+        self.index.partitions().unwrap_or(1)
     }
 
     /// Bytes of a row in the index, its id included.
@@ -123,10 +154,11 @@ impl IndexAccess {
         let bytes: u64 = entry.files.iter().map(|file| file.bytes).sum();
         (bytes / entry.rows.max(1)) as usize
     }
+}
 
-    fn setting(&self, name: &str) -> Option<u64> {
-        self.index.entry().details.get("settings")?.get(name)?.as_u64()
-    }
+/// The k nearest of the rows that match, `matching` of all, are spread as so many nearest of all are.
+fn spread(k: usize, matching: Option<f64>) -> usize {
+    (k as f64 / matching.unwrap_or(1.0).clamp(1e-9, 1.0)) as usize
 }
 
 /// Decides how `k` rows are found, and says which rows count: those with ids below the returned one.
@@ -170,17 +202,8 @@ fn index_access(index: Arc<OpenIndex>, nearest: &Nearest, k: usize, filtered: bo
     let opened = index.open().ok();
     let calibration = opened.as_ref().and_then(|index| index.calibration());
     let depth = depth(nearest, calibration, k, filtered);
-    let candidates = match (&depth, nearest.refine_factor) {
-        // Its distances are exact, so that the best candidates are the answer.
-        _ if index.entry().kind == "IVF_FLAT" => k,
-        (_, Some(factor)) => k.saturating_mul(factor.max(1) as usize),
-        (Depth::Target { effort: Some(effort), .. }, None) if !filtered => effort.candidates,
-        (_, None) => match calibration {
-            Some(calibration) if !filtered => calibration.effort(k, REFINE_RECALL).candidates,
-            _ => (k * DEFAULT_REFINE).clamp(REFINE_MIN, k + REFINE_MAX),
-        },
-    };
-    IndexAccess { index, depth, candidates, rerank: nearest.refine_factor != Some(0) }
+    let refine_factor = nearest.refine_factor.map(|factor| factor as usize);
+    IndexAccess { index, depth, refine_factor, rerank: nearest.refine_factor != Some(0) }
 }
 
 fn depth(nearest: &Nearest, calibration: Option<&Calibration>, k: usize, filtered: bool) -> Depth {

@@ -8,8 +8,9 @@ use roaring::RoaringTreemap;
 
 use crate::error::{Error, Result};
 use crate::filter::{Lookup, Test};
-use crate::index::scalar::{KeyType, Keys, ScalarIndex, ScalarKind, column_path};
+use crate::index::scalar::{ScalarIndex, ScalarKind, column_path};
 use crate::query::snapshot::{OpenIndex, Snapshot};
+use crate::storage::{KeyType, Keys};
 
 /// An index that could be asked, and the column it is on.
 #[derive(Debug)]
@@ -38,19 +39,14 @@ pub(crate) fn candidates(snapshot: &Snapshot) -> Vec<Candidate> {
 impl Candidate {
     /// Whether this index can answer a question.
     pub fn answers(&self, lookup: &Lookup) -> bool {
-        let fits = |values: &ArrayRef| KeyType::of(values.data_type()) == Some(self.key_type);
-        let bound_fits = |bound: &Bound<ArrayRef>| match bound {
-            Bound::Included(value) | Bound::Excluded(value) => fits(value),
-            Bound::Unbounded => true,
-        };
         let of_lists = self.kind == ScalarKind::LabelList;
         lookup.column == self.path
             && match &lookup.test {
                 Test::IsNull => true,
-                Test::Between(low, high) => !of_lists && bound_fits(low) && bound_fits(high),
-                Test::OneOf(values) => !of_lists && fits(values),
-                Test::StartsWith(_) => !of_lists && self.key_type == KeyType::Text,
-                Test::HasAny(values) | Test::HasAll(values) => of_lists && fits(values),
+                Test::HasAny(values) | Test::HasAll(values) => {
+                    of_lists && KeyType::of(values.data_type()) == Some(self.key_type)
+                }
+                test => !of_lists && fits(test, self.key_type),
             }
     }
 
@@ -82,8 +78,27 @@ impl Candidate {
     }
 }
 
+/// Whether a test is about single values that have keys of this type.
+pub(crate) fn fits(test: &Test, key_type: KeyType) -> bool {
+    let has_keys = |values: &ArrayRef| KeyType::of(values.data_type()) == Some(key_type);
+    let bound_fits = |bound: &Bound<ArrayRef>| match bound {
+        Bound::Included(value) | Bound::Excluded(value) => has_keys(value),
+        Bound::Unbounded => true,
+    };
+    match test {
+        Test::IsNull => true,
+        Test::Between(low, high) => bound_fits(low) && bound_fits(high),
+        Test::OneOf(values) => has_keys(values),
+        Test::StartsWith(_) => key_type == KeyType::Text,
+        Test::HasAny(_) | Test::HasAll(_) => false,
+    }
+}
+
 /// Hands the keys between which a test looks to `receive`.
-fn with_range<T>(test: &Test, receive: impl FnOnce(Bound<&[u8]>, Bound<&[u8]>) -> Result<T>) -> Result<T> {
+pub(crate) fn with_range<T>(
+    test: &Test,
+    receive: impl FnOnce(Bound<&[u8]>, Bound<&[u8]>) -> Result<T>,
+) -> Result<T> {
     let key = |value: &ArrayRef| Ok::<_, Error>(Keys::new(value)?.with(0, <[u8]>::to_vec));
     let bound = |bound: &Bound<ArrayRef>| {
         Ok::<_, Error>(match bound {

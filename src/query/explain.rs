@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::query::access::{Access, Depth, IndexAccess};
 use crate::query::indexed::IndexedFilter;
+use crate::query::matching::Matcher;
 use crate::query::nearest::NearestPlan;
 use crate::query::plan::{Filtered, Path, Plan};
 use crate::query::trace::Trace;
@@ -83,7 +84,7 @@ impl Plan {
     fn describe_indexes(&self, indexed: Result<Option<IndexedFilter>>) -> Vec<String> {
         let indexed = match indexed {
             Ok(Some(indexed)) => indexed,
-            Ok(None) => return Vec::new(),
+            Ok(None) => return self.describe_exclusion().into_iter().collect(),
             Err(error) => return vec![format!("      ScalarIndex: none, because it fails: {error}")],
         };
         let rows = self.snapshot.version().row_count();
@@ -103,6 +104,15 @@ impl Plan {
             lines.push(format!("      Evaluate: rows newer than an index (ids from {first})"));
         }
         lines
+    }
+
+    /// How many segments are not read because the filter excludes them.
+    fn describe_exclusion(&self) -> Option<String> {
+        let Filtered { predicate, .. } = self.filter.as_ref()?;
+        match Matcher::new(self.snapshot.version(), predicate) {
+            Ok(matcher) => Some(format!("      Statistics: {matcher}")),
+            Err(error) => Some(format!("      Statistics: none, because reading them fails: {error}")),
+        }
     }
 
     /// Which way a filtered search goes through or past the index, and why. Evaluates the filter for it.
@@ -154,7 +164,7 @@ fn describe_index(nearest: &NearestPlan, access: &IndexAccess, what: &str) -> Ve
         vec![format!("  IndexSearch: index={}, type={}, {what}, {depth}", entry.name, entry.kind)];
     if entry.kind == "IVF_PQ" {
         lines.push(match access.rerank {
-            true => format!("    Rerank: candidates={}", access.candidates),
+            true => format!("    Rerank: candidates={}", access.expected_candidates(nearest.k, None)),
             false => "    NoRerank: _distance is the index's estimate".to_owned(),
         });
     }

@@ -1,5 +1,7 @@
 //! Answering a filter with scalar indexes, and evaluating what they cannot answer on the rows that are left.
 
+use std::sync::Arc;
+
 use roaring::RoaringTreemap;
 
 use crate::error::{Error, Result};
@@ -7,7 +9,7 @@ use crate::filter::{Lookup, Part, Predicate, Search, Test};
 use crate::index::scalar::ScalarKind;
 use crate::progress::Progress;
 use crate::query::ask::{Candidate, candidates};
-use crate::query::matching::matching_among;
+use crate::query::matching::{Matcher, matching_among};
 use crate::query::snapshot::Snapshot;
 
 /// Evaluating a condition on a single row costs about as much as so many rows of an index.
@@ -26,7 +28,7 @@ const SET_SPEED: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct IndexedFilter<'a> {
     snapshot: &'a Snapshot,
-    predicate: &'a Predicate,
+    predicate: &'a Arc<Predicate>,
     indexes: Vec<Candidate>,
     /// What indexes are asked, those first that let the fewest rows through.
     pub steps: Vec<Step>,
@@ -57,7 +59,7 @@ struct Estimate {
 
 impl<'a> IndexedFilter<'a> {
     /// Splits `predicate` into what the snapshot's indexes answer and the rest; `None` if nothing is gained.
-    pub fn new(snapshot: &'a Snapshot, predicate: &'a Predicate) -> Result<Option<Self>> {
+    pub fn new(snapshot: &'a Snapshot, predicate: &'a Arc<Predicate>) -> Result<Option<Self>> {
         let indexes = candidates(snapshot);
         if indexes.is_empty() {
             return Ok(None);
@@ -111,7 +113,7 @@ impl<'a> IndexedFilter<'a> {
         }
         let mut rows = match found {
             Rows::These(rows) => self.without_deleted(rows)?,
-            Rows::AllBut(others) => &*self.snapshot.live_row_ids()? - others,
+            Rows::AllBut(others) => &**self.snapshot.live_row_ids()? - others,
         };
         rows.remove_range(self.covered_end..);
         let version = self.snapshot.version();
@@ -119,9 +121,9 @@ impl<'a> IndexedFilter<'a> {
             rows = matching_among(version, &rows, rest, progress)?;
         }
         if self.covered_end < version.manifest().next_row_id {
-            let mut newer = (*self.snapshot.live_row_ids()?).clone();
+            let mut newer = (**self.snapshot.live_row_ids()?).clone();
             newer.remove_range(..self.covered_end);
-            rows |= matching_among(version, &newer, self.predicate, progress)?;
+            rows |= Matcher::new(version, self.predicate)?.among(&newer, progress)?;
         }
         Ok(rows)
     }
@@ -130,7 +132,7 @@ impl<'a> IndexedFilter<'a> {
     fn without_deleted(&self, rows: RoaringTreemap) -> Result<RoaringTreemap> {
         for Candidate { index, .. } in &self.indexes {
             if let Some(live) = self.snapshot.rows_left(index)? {
-                return Ok(rows & &*live);
+                return Ok(rows & &**live);
             }
         }
         Ok(rows)

@@ -1,5 +1,8 @@
 //! From a filter to the set of rows it lets through.
 
+use std::fmt;
+use std::sync::Arc;
+
 use arrow::array::{Array, BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
@@ -9,27 +12,100 @@ use roaring::{RoaringBitmap, RoaringTreemap};
 use crate::error::{Error, Result};
 use crate::filter::Predicate;
 use crate::progress::Progress;
+use crate::query::exclusion::{Verdict, verdicts};
 use crate::query::gather::read_batch;
 use crate::storage::{BatchRef, RowIds, Version};
 
-/// The ids of all rows that satisfy `predicate`. Reads only the columns it names.
-pub(crate) fn matching_rows(
-    version: &Version,
-    predicate: &Predicate,
-    progress: &Progress,
-) -> Result<RoaringTreemap> {
-    let batches: Vec<BatchRef> = version.batches().collect();
-    let sets = batches
-        .par_iter()
-        .map(|batch| -> Result<RoaringTreemap> {
-            let mask = matching_mask(version, batch, predicate, progress)?;
-            set_of(&mask, &version.row_ids(batch)?)
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(sets.into_iter().fold(RoaringTreemap::new(), |mut all, rows| {
-        all |= rows;
-        all
-    }))
+/// A filter bound to a version, and what is known of each segment before a row is read.
+#[derive(Debug)]
+pub struct Matcher {
+    version: Arc<Version>,
+    predicate: Arc<Predicate>,
+    verdicts: Vec<Verdict>,
+}
+
+impl Matcher {
+    /// Binds `predicate` to `version`, and looks at the statistics of its segments.
+    ///
+    /// # Errors
+    /// [`Error::Corrupted`] if a segment's files are missing or damaged.
+    pub fn new(version: &Arc<Version>, predicate: &Arc<Predicate>) -> Result<Self> {
+        let verdicts = verdicts(version, predicate)?;
+        Ok(Self { version: version.clone(), predicate: predicate.clone(), verdicts })
+    }
+
+    /// The batches of which a row may match.
+    fn batches(&self) -> Vec<BatchRef> {
+        self.version.batches().filter(|batch| self.verdicts[batch.segment] != Verdict::None).collect()
+    }
+
+    /// The ids of all rows that match. Reads only the columns that the filter names.
+    pub(crate) fn rows(&self, progress: &Progress) -> Result<RoaringTreemap> {
+        let sets = self.batches().into_par_iter().map(|batch| -> Result<RoaringTreemap> {
+            set_of(&self.mask(&batch, progress)?, &self.version.row_ids(&batch)?)
+        });
+        let sets = sets.collect::<Result<Vec<_>>>()?;
+        Ok(sets.into_iter().fold(RoaringTreemap::new(), |mut all, rows| {
+            all |= rows;
+            all
+        }))
+    }
+
+    /// How many rows match.
+    pub(crate) fn count(&self, progress: &Progress) -> Result<u64> {
+        let batches = self.batches().into_par_iter();
+        batches.map(|batch| Ok(self.mask(&batch, progress)?.count_set_bits() as u64)).sum()
+    }
+
+    /// The ids of those of some rows that match. No other row is looked at.
+    pub(crate) fn among(&self, rows: &RoaringTreemap, progress: &Progress) -> Result<RoaringTreemap> {
+        among(&self.version, self.batches(), rows, &self.predicate, progress)
+    }
+
+    /// The places of the rows of one segment that match.
+    ///
+    /// # Errors
+    /// Those of [`Predicate::evaluate`], and of reading the columns it names.
+    pub fn places(&self, segment: usize, progress: &Progress) -> Result<RoaringBitmap> {
+        let batches = self.batches().into_par_iter().filter(|batch| batch.segment == segment);
+        let masks = batches
+            .map(|batch| Ok((batch.start, self.mask(&batch, progress)?)))
+            .collect::<Result<Vec<_>>>()?;
+        let mut places = RoaringBitmap::new();
+        for (start, mask) in masks {
+            for (first, end) in mask.set_slices() {
+                places.insert_range(start as u32 + first as u32..start as u32 + end as u32);
+            }
+        }
+        Ok(places)
+    }
+
+    /// Which rows of a batch match and are not deleted.
+    pub(crate) fn mask(&self, batch: &BatchRef, progress: &Progress) -> Result<BooleanBuffer> {
+        progress.check()?;
+        let live = self.version.live(batch)?;
+        match self.verdicts[batch.segment] {
+            Verdict::None => return Ok(BooleanBuffer::new_unset(batch.rows)),
+            Verdict::All => return Ok(live.unwrap_or_else(|| BooleanBuffer::new_set(batch.rows))),
+            Verdict::Some => {}
+        }
+        let columns: Vec<usize> = self.predicate.columns().iter().copied().collect();
+        let rows = read_batch(&self.version, batch, &columns)?;
+        let Some(live) = live else { return Ok(true_rows(&self.predicate.evaluate(&rows)?)) };
+        match self.predicate.evaluate(&rows) {
+            Ok(matching) => Ok(&true_rows(&matching) & &live),
+            // Perhaps for the sake of a row that is gone.
+            Err(_) => matching_of_live(&rows, live, &self.predicate),
+        }
+    }
+}
+
+/// For plans: how many segments there are, and how many of them are not read.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let excluded = self.verdicts.iter().filter(|verdict| **verdict == Verdict::None).count();
+        write!(f, "segments={} excluded={excluded}", self.verdicts.len())
+    }
 }
 
 /// The ids at the places that are set.
@@ -66,7 +142,16 @@ pub(crate) fn matching_among(
     predicate: &Predicate,
     progress: &Progress,
 ) -> Result<RoaringTreemap> {
-    let batches: Vec<BatchRef> = version.batches().collect();
+    among(version, version.batches().collect(), rows, predicate, progress)
+}
+
+fn among(
+    version: &Version,
+    batches: Vec<BatchRef>,
+    rows: &RoaringTreemap,
+    predicate: &Predicate,
+    progress: &Progress,
+) -> Result<RoaringTreemap> {
     let columns: Vec<usize> = predicate.columns().iter().copied().collect();
     let found = batches
         .par_iter()
@@ -92,57 +177,6 @@ pub(crate) fn places_of(rows: &RoaringTreemap, ids: &RowIds) -> Option<BooleanBu
     places.append_n(ids.len() as usize, false);
     found.for_each(|place| places.set_bit(place as usize, true));
     Some(places.finish())
-}
-
-/// The places of the rows of one segment that satisfy `predicate`.
-///
-/// # Errors
-/// Those of [`Predicate::evaluate`], and of reading the columns it names.
-pub fn matching_places(
-    version: &Version,
-    segment: usize,
-    predicate: &Predicate,
-    progress: &Progress,
-) -> Result<RoaringBitmap> {
-    let batches: Vec<BatchRef> = version.batches().filter(|batch| batch.segment == segment).collect();
-    let masks = batches
-        .par_iter()
-        .map(|batch| Ok((batch.start, matching_mask(version, batch, predicate, progress)?)))
-        .collect::<Result<Vec<_>>>()?;
-    let mut places = RoaringBitmap::new();
-    for (start, mask) in masks {
-        for (first, end) in mask.set_slices() {
-            places.insert_range(start as u32 + first as u32..start as u32 + end as u32);
-        }
-    }
-    Ok(places)
-}
-
-/// How many rows satisfy `predicate`.
-pub(crate) fn count_matching(version: &Version, predicate: &Predicate, progress: &Progress) -> Result<u64> {
-    let batches: Vec<BatchRef> = version.batches().collect();
-    batches
-        .par_iter()
-        .map(|batch| Ok(matching_mask(version, batch, predicate, progress)?.count_set_bits() as u64))
-        .sum()
-}
-
-/// Which rows of a batch satisfy `predicate` and are not deleted.
-pub(crate) fn matching_mask(
-    version: &Version,
-    batch: &BatchRef,
-    predicate: &Predicate,
-    progress: &Progress,
-) -> Result<BooleanBuffer> {
-    progress.check()?;
-    let columns: Vec<usize> = predicate.columns().iter().copied().collect();
-    let rows = read_batch(version, batch, &columns)?;
-    let Some(live) = version.live(batch)? else { return Ok(true_rows(&predicate.evaluate(&rows)?)) };
-    match predicate.evaluate(&rows) {
-        Ok(matching) => Ok(&true_rows(&matching) & &live),
-        // Perhaps for the sake of a row that is gone.
-        Err(_) => matching_of_live(&rows, live, predicate),
-    }
 }
 
 /// Which rows of a batch are `live` and satisfy `predicate`, without a look at the others.

@@ -6,6 +6,7 @@
 
 mod access;
 mod ask;
+mod exclusion;
 mod explain;
 mod gather;
 mod indexed;
@@ -15,6 +16,7 @@ mod order;
 mod plan;
 mod projection;
 mod request;
+mod row_set;
 mod row_sets;
 mod scan;
 mod snapshot;
@@ -22,15 +24,18 @@ mod strategy;
 mod target;
 mod trace;
 
-pub use matching::matching_places;
-pub(crate) use matching::true_rows;
+pub use matching::Matcher;
+pub(crate) use matching::{places_of, true_rows};
 pub use plan::{Plan, Stream};
 pub use projection::{DISTANCE, QUERY_INDEX, ROW_ID};
 pub use request::{
     DEFAULT_LIMIT, DEFAULT_PROBES, DEFAULT_TARGET_RECALL, Nearest, OrderBy, Request, Rows, Select,
 };
+pub use row_set::RowSet;
 pub use snapshot::{OpenIndex, Snapshot};
 pub(crate) use target::column_name;
+
+use std::sync::Arc;
 
 use crate::error::Result;
 use crate::filter::{Filter, Predicate};
@@ -40,17 +45,28 @@ use indexed::IndexedFilter;
 /// How many rows of `snapshot` satisfy `filter`; without one, how many there are.
 pub fn count_rows(snapshot: &Snapshot, filter: Option<&Filter>, progress: &Progress) -> Result<u64> {
     let version = snapshot.version();
-    match filter {
-        None => Ok(version.row_count()),
-        Some(filter) => {
-            if let Some(rows) = snapshot.row_sets().get(filter) {
-                return Ok(rows.len());
-            }
-            let predicate = Predicate::of(filter, version.schema())?;
-            match IndexedFilter::new(snapshot, &predicate)? {
-                Some(indexed) => Ok(indexed.run(progress)?.len()),
-                None => matching::count_matching(version, &predicate, progress),
-            }
-        }
+    let Some(filter) = filter else { return Ok(version.row_count()) };
+    let predicate = Arc::new(Predicate::of(filter, version.schema())?);
+    match known_rows(snapshot, filter, &predicate, progress)? {
+        Some(rows) => Ok(rows.len()),
+        None => Matcher::new(version, &predicate)?.count(progress),
     }
+}
+
+/// The rows of `snapshot` that satisfy `filter`, of which `predicate` was made, if they are known already or if
+/// indexes find them with less work than reading the columns takes.
+///
+/// # Errors
+/// Those of reading an index, and of evaluating what it does not answer.
+pub fn known_rows(
+    snapshot: &Snapshot,
+    filter: &Filter,
+    predicate: &Arc<Predicate>,
+    progress: &Progress,
+) -> Result<Option<Arc<RowSet>>> {
+    if let Some(rows) = snapshot.row_sets().get(filter) {
+        return Ok(Some(rows));
+    }
+    let indexed = IndexedFilter::new(snapshot, predicate)?;
+    indexed.map(|indexed| Ok(Arc::new(indexed.run(progress)?.into()))).transpose()
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
-use roaring::RoaringTreemap;
 
 use crate::distance::{Metric, Query};
 use crate::error::Result;
-use crate::index::{Candidate, Found, Probe, Range, TopK, VectorColumn, VectorIndex, flat};
+use crate::index::{Candidate, Found, Probe, Range, TopK, VectorColumn, VectorIndex, Wanted, flat};
 use crate::progress::Progress;
 use crate::query::access::{Access, IndexAccess, check_target, choose_access};
 use crate::query::request::Nearest;
+use crate::query::row_set::RowSet;
 use crate::query::snapshot::Snapshot;
 use crate::query::strategy::Choice;
 use crate::query::target::{Target, resolve};
@@ -34,7 +34,7 @@ pub(crate) struct NearestPlan {
     /// The ids of rows that are left out because fastSearch was asked for.
     pub left_out: Interval<u64>,
     /// The rows there are, if the index knows some that are gone.
-    rows_left: Option<Arc<RoaringTreemap>>,
+    rows_left: Option<Arc<RowSet>>,
 }
 
 impl NearestPlan {
@@ -66,7 +66,7 @@ impl NearestPlan {
     /// The nearest rows to each query vector, nearest first. Only those in `rows`, if given.
     pub fn run(
         &self,
-        rows: Option<&RoaringTreemap>,
+        rows: Option<&RowSet>,
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Vec<Candidate>>> {
@@ -81,13 +81,14 @@ impl NearestPlan {
     fn exact(
         &self,
         row_ids: Interval<u64>,
-        rows: Option<&RoaringTreemap>,
+        rows: Option<&RowSet>,
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Vec<Candidate>>> {
         let started = Instant::now();
         let Self { column, queries, k, range, .. } = self;
-        let found = flat::search_all(column, queries, *k, *range, row_ids.clone(), rows, progress)?;
+        let set = rows.map(|rows| &**rows);
+        let found = flat::search_all(column, queries, *k, *range, row_ids.clone(), set, progress)?;
         if let Some(trace) = trace {
             let in_column = || column.chunks().iter().map(|chunk| chunk.rows_in(&row_ids).len() as u64);
             let compared =
@@ -101,7 +102,7 @@ impl NearestPlan {
     fn indexed(
         &self,
         access: &IndexAccess,
-        rows: Option<&RoaringTreemap>,
+        rows: Option<&RowSet>,
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Vec<Candidate>>> {
@@ -134,7 +135,7 @@ impl NearestPlan {
     fn probe(
         &self,
         access: &IndexAccess,
-        rows: Option<&RoaringTreemap>,
+        rows: Option<&RowSet>,
         progress: &Progress,
         trace: Option<&Trace>,
     ) -> Result<Vec<Vec<Candidate>>> {
@@ -142,7 +143,9 @@ impl NearestPlan {
         // A filter lets no row through that is gone.
         let rows = rows.or(self.rows_left.as_deref());
         let matching = rows.map(|rows| rows.len() as f64 / self.known_rows(access) as f64);
-        let probe = Probe { rows, ..access.probe(self.k, matching, index.calibration()) };
+        let masks = rows.map(|rows| (rows, rows.masks(&access.index, &index)));
+        let wanted = masks.as_ref().map(|(rows, masks)| Wanted { rows, masks });
+        let probe = Probe { rows: wanted, ..access.probe(self.k, matching, index.calibration()) };
         if let [_] = self.queries.as_slice() {
             return self.probe_group(access, &index, &self.queries, &probe, progress, trace);
         }
@@ -201,14 +204,15 @@ impl NearestPlan {
 
     /// What a search among `matches` rows has to choose from.
     pub fn choice(&self, access: &IndexAccess, matches: u64) -> Choice {
+        let rows = self.known_rows(access);
         Choice {
             matches,
-            rows: self.known_rows(access),
+            rows,
             vector_bytes: self.column.dim() * self.column.element().bytes(),
             index_row_bytes: access.row_bytes(),
             probes: access.expected_probes(),
             partitions: access.partitions(),
-            candidates: access.candidates,
+            candidates: access.expected_candidates(self.k, Some(matches as f64 / rows as f64)),
         }
     }
 }

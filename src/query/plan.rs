@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use arrow::array::{Float32Array, Int32Array, RecordBatch, UInt64Array};
 use arrow::datatypes::SchemaRef;
-use roaring::RoaringTreemap;
 
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Predicate};
@@ -14,11 +13,12 @@ use crate::index::Candidate;
 use crate::progress::Progress;
 use crate::query::gather::gather;
 use crate::query::indexed::IndexedFilter;
-use crate::query::matching::{matching_rows, true_rows};
+use crate::query::matching::{Matcher, true_rows};
 use crate::query::nearest::NearestPlan;
 use crate::query::order::Order;
 use crate::query::projection::{Extras, Found, Projection};
 use crate::query::request::{DEFAULT_LIMIT, Request, Rows};
+use crate::query::row_set::RowSet;
 use crate::query::scan::{Chosen, Scan};
 use crate::query::snapshot::Snapshot;
 use crate::query::trace::Trace;
@@ -121,6 +121,10 @@ impl Plan {
                 while let Some(batch) = scan.next(&self.projection, progress)? {
                     batches.push(batch);
                 }
+                if let Some(trace) = trace {
+                    let rows = batches.iter().map(RecordBatch::num_rows).sum();
+                    trace.step("scan", scan.describe(), rows, started);
+                }
                 batches
             }
             (Path::Take(row_ids), _) => {
@@ -149,7 +153,7 @@ impl Plan {
             None => Chosen::All,
             Some(Filtered { predicate, .. }) => match self.indexed_scan()? {
                 Some(_) => Chosen::Rows(self.matches(progress, trace)?.unwrap_or_default()),
-                None => Chosen::Matching(predicate.clone()),
+                None => Chosen::Matching(Matcher::new(self.snapshot.version(), predicate)?),
             },
         };
         Ok(Scan::new(self.snapshot.version().clone(), chosen, self.offset, self.limit))
@@ -195,25 +199,24 @@ impl Plan {
     }
 
     /// The rows that the filter lets through, if there is one.
-    pub(crate) fn matches(
-        &self,
-        progress: &Progress,
-        trace: Option<&Trace>,
-    ) -> Result<Option<Arc<RoaringTreemap>>> {
+    pub(crate) fn matches(&self, progress: &Progress, trace: Option<&Trace>) -> Result<Option<Arc<RowSet>>> {
         let Some(Filtered { filter, predicate }) = &self.filter else { return Ok(None) };
         let started = Instant::now();
         let known = self.snapshot.row_sets().get(filter);
         let (rows, source) = match known {
-            Some(rows) => (rows, "remembered"),
+            Some(rows) => (rows, "remembered".to_owned()),
             None => {
                 let (rows, source) = match self.indexed()? {
-                    Some(indexed) => (indexed.run(progress)?, "indexed"),
-                    None => (matching_rows(self.snapshot.version(), predicate, progress)?, "evaluated"),
+                    Some(indexed) => (indexed.run(progress)?, "indexed".to_owned()),
+                    None => {
+                        let matcher = Matcher::new(self.snapshot.version(), predicate)?;
+                        (matcher.rows(progress)?, format!("evaluated {matcher}"))
+                    }
                 };
-                let rows = Arc::new(rows);
+                let rows = Arc::new(RowSet::from(rows));
                 // Another time, `now()` lets other rows through.
                 if !predicate.is_volatile() {
-                    self.snapshot.row_sets().put(filter, &rows);
+                    self.snapshot.row_sets().put(filter, &rows, self.snapshot.indexes());
                 }
                 (rows, source)
             }

@@ -5,12 +5,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use roaring::RoaringTreemap;
-
 use crate::filter::{Filter, Parameter};
+use crate::query::row_set::RowSet;
+use crate::query::snapshot::OpenIndex;
 
-/// The most bytes that the sets of a snapshot take, with the filters that name them.
+/// The most bytes that the sets of a snapshot take, with the filters that name them ...
 const BYTES_MAX: usize = 32 << 20;
+
+/// ... or as many as one row in so many, in a large table: a set and what searches learn of it may take three bits a row.
+const ROWS_PER_BYTE: u64 = 2;
 
 /// Row sets by the filter that they belong to. The one that was used longest ago goes first.
 #[derive(Debug)]
@@ -29,24 +32,23 @@ struct Kept {
 
 #[derive(Debug)]
 struct Entry {
-    rows: Arc<RoaringTreemap>,
+    rows: Arc<RowSet>,
     bytes: usize,
     used: u64,
 }
 
-impl Default for RowSets {
-    fn default() -> Self {
-        Self::new(BYTES_MAX)
-    }
-}
-
 impl RowSets {
+    /// Room for sets of the rows of a version with ids below `row_id_end`.
+    pub fn of_rows(row_id_end: u64) -> Self {
+        Self::new(BYTES_MAX.max((row_id_end / ROWS_PER_BYTE) as usize))
+    }
+
     fn new(bytes_max: usize) -> Self {
         Self { bytes_max, kept: Mutex::default() }
     }
 
     /// The rows of `filter`, if they are known.
-    pub fn get(&self, filter: &Filter) -> Option<Arc<RoaringTreemap>> {
+    pub fn get(&self, filter: &Filter) -> Option<Arc<RowSet>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.clock += 1;
         let now = kept.clock;
@@ -55,9 +57,10 @@ impl RowSets {
         Some(entry.rows.clone())
     }
 
-    /// Remembers the rows of `filter`, unless they alone take more than there is room for.
-    pub fn put(&self, filter: &Filter, rows: &Arc<RoaringTreemap>) {
-        let bytes = rows.serialized_size() + filter_bytes(filter);
+    /// Remembers the rows of `filter`, unless they alone take more than there is room for, with what searches of
+    /// `indexes` will learn of them.
+    pub fn put(&self, filter: &Filter, rows: &Arc<RowSet>, indexes: &[Arc<OpenIndex>]) {
+        let bytes = rows.bytes(indexes) + filter_bytes(filter);
         if bytes > self.bytes_max {
             return;
         }
@@ -102,42 +105,44 @@ fn filter_bytes(filter: &Filter) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use roaring::RoaringTreemap;
+
     use super::*;
 
-    fn rows(count: u64) -> Arc<RoaringTreemap> {
-        Arc::new((0..count).map(|row| row * 2).collect())
+    fn rows(count: u64) -> Arc<RowSet> {
+        Arc::new((0..count).map(|row| row * 2).collect::<RoaringTreemap>().into())
     }
 
     #[test]
     fn a_set_is_found_by_its_text_and_its_values() {
-        let sets = RowSets::default();
+        let sets = RowSets::of_rows(1);
         let with = |parameter| {
             let mut filter = Filter::from("a = ?");
             filter.conditions[0].parameters.push(parameter);
             filter
         };
-        sets.put(&with(Parameter::Float(1.0)), &rows(3));
+        sets.put(&with(Parameter::Float(1.0)), &rows(3), &[]);
 
-        assert_eq!(sets.get(&with(Parameter::Float(1.0))), Some(rows(3)));
-        assert_eq!(sets.get(&with(Parameter::Float(-1.0))), None);
-        assert_eq!(sets.get(&with(Parameter::Text("1".to_owned()))), None);
-        assert_eq!(sets.get(&"a = ?".into()), None);
+        assert_eq!(sets.get(&with(Parameter::Float(1.0))).unwrap().len(), 3);
+        assert!(sets.get(&with(Parameter::Float(-1.0))).is_none());
+        assert!(sets.get(&with(Parameter::Text("1".to_owned()))).is_none());
+        assert!(sets.get(&"a = ?".into()).is_none());
     }
 
     #[test]
     fn the_set_that_was_used_longest_ago_makes_room() {
-        let room = 2 * (rows(100).serialized_size() + 1);
+        let room = 2 * (rows(100).bytes(&[]) + 1);
         let sets = RowSets::new(room);
-        sets.put(&"a".into(), &rows(100));
-        sets.put(&"b".into(), &rows(100));
+        sets.put(&"a".into(), &rows(100), &[]);
+        sets.put(&"b".into(), &rows(100), &[]);
         assert!(sets.get(&"a".into()).is_some());
 
-        sets.put(&"c".into(), &rows(100));
+        sets.put(&"c".into(), &rows(100), &[]);
 
         assert!(sets.get(&"a".into()).is_some());
         assert!(sets.get(&"b".into()).is_none());
         assert!(sets.get(&"c".into()).is_some());
-        sets.put(&"d".into(), &rows(100_000));
+        sets.put(&"d".into(), &rows(100_000), &[]);
         assert!(sets.get(&"d".into()).is_none());
         assert!(sets.get(&"c".into()).is_some());
     }

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
-use roaring::RoaringTreemap;
 
 use crate::error::{Error, Result};
-use crate::filter::Predicate;
 use crate::progress::Progress;
 use crate::query::gather::read_batch;
-use crate::query::matching::{matching_mask, places_of};
+use crate::query::matching::{Matcher, places_of};
 use crate::query::projection::{Found, Projection};
+use crate::query::row_set::RowSet;
 use crate::storage::{BatchRef, Version};
 
 /// The rows of a version, or of them those that were chosen, batch by batch.
@@ -27,16 +26,24 @@ pub(crate) struct Scan {
 /// Which rows a scan returns.
 pub(crate) enum Chosen {
     All,
-    /// Those that satisfy a predicate.
-    Matching(Arc<Predicate>),
+    /// Those that satisfy a filter.
+    Matching(Matcher),
     /// Those with these ids.
-    Rows(Arc<RoaringTreemap>),
+    Rows(Arc<RowSet>),
 }
 
 impl Scan {
     pub fn new(version: Arc<Version>, chosen: Chosen, offset: usize, limit: Option<usize>) -> Self {
         let batches = version.batches().collect::<Vec<_>>().into_iter();
         Self { version, batches, chosen, to_skip: offset, to_return: limit.unwrap_or(usize::MAX) }
+    }
+
+    /// For plans: how many segments there are, and how many are not read because the filter excludes them.
+    pub fn describe(&self) -> String {
+        match &self.chosen {
+            Chosen::Matching(matcher) => matcher.to_string(),
+            _ => format!("segments={}", self.version.segments().len()),
+        }
     }
 
     /// The next batch of rows, made into the result's columns; `None` after the last.
@@ -58,7 +65,7 @@ impl Scan {
         progress: &Progress,
     ) -> Result<Option<Found>> {
         let mask = match &self.chosen {
-            Chosen::Matching(predicate) => matching_mask(&self.version, batch, predicate, progress)?,
+            Chosen::Matching(matcher) => matcher.mask(batch, progress)?,
             Chosen::Rows(rows) => match places_of(rows, &self.version.row_ids(batch)?) {
                 Some(places) => places,
                 None => return Ok(None),

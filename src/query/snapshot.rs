@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use roaring::RoaringTreemap;
-
 use crate::error::{Error, Result};
 use crate::index::scalar::{ScalarIndex, ScalarKind};
 use crate::index::{VectorColumn, VectorIndex};
+use crate::query::row_set::RowSet;
 use crate::query::row_sets::RowSets;
 use crate::storage::{IndexEntry, Version};
 
@@ -19,7 +18,7 @@ pub struct Snapshot {
     indexes: Vec<Arc<OpenIndex>>,
     // Opening a vector column walks all its batches, so it is done once per snapshot.
     vector_columns: Mutex<HashMap<String, Arc<VectorColumn>>>,
-    live_row_ids: OnceLock<Arc<RoaringTreemap>>,
+    live_row_ids: OnceLock<Arc<RowSet>>,
     row_sets: RowSets,
 }
 
@@ -38,13 +37,8 @@ impl Snapshot {
                     .unwrap_or_else(|| Arc::new(OpenIndex::new(entry.clone(), version.folder().to_owned())))
             })
             .collect();
-        Self {
-            version,
-            indexes,
-            vector_columns: Mutex::default(),
-            row_sets: RowSets::default(),
-            live_row_ids: OnceLock::new(),
-        }
+        let row_sets = RowSets::of_rows(version.manifest().next_row_id);
+        Self { version, indexes, vector_columns: Mutex::default(), row_sets, live_row_ids: OnceLock::new() }
     }
 
     /// Maps all files of the version, so that it stays readable when they are removed from the table's folder.
@@ -68,7 +62,7 @@ impl Snapshot {
 
     /// The rows that a search of `index` has to choose from, because the index knows some that are gone;
     /// `None` if it knows none of these.
-    pub fn rows_left(&self, index: &OpenIndex) -> Result<Option<Arc<RoaringTreemap>>> {
+    pub fn rows_left(&self, index: &OpenIndex) -> Result<Option<Arc<RowSet>>> {
         if self.version.rows_below(index.entry.row_id_end)? == index.entry.covered_rows {
             return Ok(None);
         }
@@ -76,11 +70,11 @@ impl Snapshot {
     }
 
     /// The ids of all rows.
-    pub fn live_row_ids(&self) -> Result<Arc<RoaringTreemap>> {
+    pub fn live_row_ids(&self) -> Result<Arc<RowSet>> {
         if let Some(live) = self.live_row_ids.get() {
             return Ok(live.clone());
         }
-        let live = Arc::new(self.version.live_row_ids()?);
+        let live = Arc::new(self.version.live_row_ids()?.into());
         Ok(self.live_row_ids.get_or_init(|| live).clone())
     }
 
@@ -130,6 +124,12 @@ impl OpenIndex {
     /// What the manifest says of the index.
     pub fn entry(&self) -> &IndexEntry {
         &self.entry
+    }
+
+    /// How many partitions an index of vectors has; `None` for one of values.
+    pub fn partitions(&self) -> Option<usize> {
+        let partitions = self.entry.details.get("settings")?.get("numPartitions")?.as_u64()?;
+        Some(partitions.max(1) as usize)
     }
 
     /// The index of vectors, opened.

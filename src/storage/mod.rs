@@ -6,6 +6,7 @@
 
 mod checked_json;
 pub mod files;
+mod keys;
 mod layout;
 mod manifest;
 mod map;
@@ -15,10 +16,12 @@ mod segment;
 mod segment_writer;
 mod series;
 mod sets;
+mod statistics;
 mod tags;
 mod version;
 
 pub use files::{Durability, FileEntry, NewFiles, TemporaryFolder};
+pub use keys::{KeyType, Keys};
 pub use manifest::{
     ColumnPlace, DeletionsEntry, FORMAT, IndexEntry, Manifest, PartEntry, RowIdsEntry, SegmentEntry,
 };
@@ -29,5 +32,6 @@ pub use segment::Segment;
 pub use segment_writer::{Limits, SegmentWriter, write_part};
 pub(crate) use series::{is_abandoned_temporary, is_older};
 pub use sets::{write_deletions, write_row_ids};
+pub use statistics::ColumnStatistics;
 pub use tags::TagList;
 pub use version::{BatchRef, Version};

@@ -15,6 +15,7 @@ use crate::storage::layout::ALIGNMENT;
 use crate::storage::manifest::{PartEntry, SegmentEntry};
 use crate::storage::map::MappedFile;
 use crate::storage::segment::footer_range;
+use crate::storage::statistics::{Collector, STATISTICS};
 
 /// How large batches and segments become.
 #[derive(Debug, Clone, Copy)]
@@ -169,6 +170,7 @@ struct OpenSegment {
     writer: FileWriter<ChecksumWriter>,
     rows: u64,
     batches: Vec<u32>,
+    statistics: Collector,
     /// A file can hold only one dictionary per column.
     dictionaries: Vec<ArrayRef>,
 }
@@ -183,7 +185,8 @@ impl OpenSegment {
         let options = options.map_err(|error| failed(error, &path))?;
         let writer = FileWriter::try_new_with_options(file, schema, options);
         let writer = writer.map_err(|error| failed(error, &path))?;
-        Ok(Self { path, name, writer, rows: 0, batches: Vec::new(), dictionaries: Vec::new() })
+        let statistics = Collector::new(schema);
+        Ok(Self { path, name, writer, rows: 0, batches: Vec::new(), statistics, dictionaries: Vec::new() })
     }
 
     /// Whether `batch` can go into this segment too.
@@ -196,6 +199,7 @@ impl OpenSegment {
 
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.writer.write(batch).map_err(|error| failed(error, &self.path))?;
+        self.statistics.add(batch)?;
         if self.batches.is_empty() {
             self.dictionaries = dictionaries(batch);
         }
@@ -205,6 +209,7 @@ impl OpenSegment {
     }
 
     fn finish(mut self) -> Result<SegmentEntry> {
+        self.writer.write_metadata(STATISTICS, self.statistics.finish()?);
         self.writer.finish().map_err(|error| failed(error, &self.path))?;
         let file = self.writer.into_inner().map_err(|error| failed(error, &self.path))?;
         let file = file.finish(self.name)?;

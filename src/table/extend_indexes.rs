@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::index::scalar::ScalarKind;
+use crate::index::scalar::{self, ScalarExtension, ScalarKind};
 use crate::index::{Extended, Extension, extend};
 use crate::progress::Progress;
 use crate::query::{OpenIndex, Snapshot};
@@ -25,9 +25,9 @@ pub struct ExtendedIndexes {
 }
 
 impl Table {
-    /// Adds the rows that vector indexes do not cover to them, with the centroids and codebooks that they have: no
-    /// training, and work that grows with the new rows. An index of which a fifth is gone is written again without
-    /// that. Each index is a version of its own.
+    /// Adds the rows that indexes do not cover to them, to those of vectors with the centroids and codebooks that
+    /// they have: no training, and work that grows with the new rows. An index of which a fifth is gone is written
+    /// again without that. Each index is a version of its own.
     ///
     /// Where an index was replaced or dropped meanwhile, or its rows were, it is left as it is.
     ///
@@ -39,9 +39,6 @@ impl Table {
         let mut done = ExtendedIndexes::default();
         let snapshot = self.snapshot()?;
         for index in snapshot.indexes() {
-            if ScalarKind::parse(&index.entry().kind).is_some() {
-                continue;
-            }
             let Some(rows_added) = self.extend_index(&snapshot, index, progress)? else { continue };
             done.rows_added += rows_added;
             done.indexes += 1;
@@ -63,11 +60,20 @@ impl Table {
         if covered == version.row_count() && !rewrite {
             return Ok(None);
         }
-        let column = snapshot.vector_column(&entry.column)?.rows_from(entry.row_id_end);
         let live = snapshot.rows_left(index)?;
-        let extension = Extension { files: &entry.files, column: &column, live: live.as_deref(), rewrite };
+        let live = live.as_ref().map(|live| &***live);
         let folder = self.path().join("indexes").join(Uuid::new_v4().to_string());
-        let extended = extend(&*index.open()?, &extension, &folder, progress)?;
+        let extended = match ScalarKind::parse(&entry.kind) {
+            Some(_) => {
+                let extension = ScalarExtension { entry, version, live, rewrite };
+                scalar::extend(&*index.open_scalar()?, &extension, &folder, progress)?
+            }
+            None => {
+                let column = snapshot.vector_column(&entry.column)?.rows_from(entry.row_id_end);
+                let extension = Extension { files: &entry.files, column: &column, live, rewrite };
+                extend(&*index.open()?, &extension, &folder, progress)?
+            }
+        };
         let new_files = if folder.exists() { NewFiles::one(folder) } else { NewFiles::default() };
         progress.check()?;
 

@@ -17,7 +17,7 @@ use roaring::RoaringBitmap;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Predicate};
 use crate::progress::Progress;
-use crate::query::{Snapshot, true_rows};
+use crate::query::{RowSet, Snapshot, known_rows, places_of, true_rows};
 use crate::storage::{BatchRef, Manifest, NewFiles, Version};
 use crate::table::Table;
 use crate::table::conform::conform;
@@ -121,9 +121,15 @@ struct Merge {
     keys: Keys,
     update: Option<Option<Predicate>>,
     insert: bool,
-    delete: Option<Option<Predicate>>,
+    delete: Option<Option<Condition>>,
     /// By the path of a segment's file.
     found: HashMap<String, Found>,
+}
+
+/// What is asked of the table's rows alone.
+struct Condition {
+    filter: Filter,
+    predicate: Arc<Predicate>,
 }
 
 /// What a merge means for the rows of one file.
@@ -166,13 +172,19 @@ impl Merge {
         let bind = |filter: &Option<Filter>, schema: &Schema| {
             filter.as_ref().map(|filter| Predicate::of(filter, schema)).transpose()
         };
+        let of_table = |filter: &Filter| -> Result<Condition> {
+            let predicate = Arc::new(Predicate::of(filter, schema)?);
+            Ok(Condition { filter: filter.clone(), predicate })
+        };
+        let delete = options.delete_unmatched.as_ref();
+        let delete = delete.map(|filter| filter.as_ref().map(of_table).transpose()).transpose()?;
         Ok(Self {
             generation: version.manifest().generation,
             source,
             keys,
             update: options.update_matched.as_ref().map(|filter| bind(filter, &both)).transpose()?,
             insert: options.insert_unmatched,
-            delete: options.delete_unmatched.as_ref().map(|filter| bind(filter, schema)).transpose()?,
+            delete,
             found: HashMap::new(),
         })
     }
@@ -180,10 +192,14 @@ impl Merge {
     /// What the merge changes in a version.
     fn effect(&mut self, snapshot: &Snapshot, progress: &Progress) -> Result<Effect> {
         let version = snapshot.version();
+        let deletable = match &self.delete {
+            Some(Some(Condition { filter, predicate })) => known_rows(snapshot, filter, predicate, progress)?,
+            _ => None,
+        };
         for (index, segment) in version.segments().iter().enumerate() {
             let name = &segment.entry().file.path;
             if !self.found.contains_key(name) {
-                let found = self.find(version, index, progress)?;
+                let found = self.find(version, index, deletable.as_deref(), progress)?;
                 self.found.insert(name.clone(), found);
             }
         }
@@ -223,10 +239,16 @@ impl Merge {
         Ok(Effect { gone, written, summary })
     }
 
-    /// Reads the key columns of a segment.
-    fn find(&self, version: &Version, segment: usize, progress: &Progress) -> Result<Found> {
+    /// Reads the key columns of a segment. `deletable`: the rows that may be deleted, if indexes know them.
+    fn find(
+        &self,
+        version: &Version,
+        segment: usize,
+        deletable: Option<&RowSet>,
+        progress: &Progress,
+    ) -> Result<Found> {
         let batches: Vec<BatchRef> = version.batches().filter(|batch| batch.segment == segment).collect();
-        let parts = batches.par_iter().map(|batch| self.find_in(version, batch, progress));
+        let parts = batches.par_iter().map(|batch| self.find_in(version, batch, deletable, progress));
         let parts = parts.collect::<Result<Vec<_>>>()?;
         let mut all =
             Found { matched: Vec::new(), updated: RoaringBitmap::new(), deleted: RoaringBitmap::new() };
@@ -239,7 +261,13 @@ impl Merge {
         Ok(all)
     }
 
-    fn find_in(&self, version: &Version, batch: &BatchRef, progress: &Progress) -> Result<Found> {
+    fn find_in(
+        &self,
+        version: &Version,
+        batch: &BatchRef,
+        deletable: Option<&RowSet>,
+        progress: &Progress,
+    ) -> Result<Found> {
         progress.check()?;
         let live = version.live(batch)?;
         let is_live = |row: usize| live.as_ref().is_none_or(|live| live.value(row));
@@ -259,9 +287,13 @@ impl Merge {
             Some(condition) => {
                 let unmatched =
                     BooleanBuffer::collect_bool(batch.rows, |row| rows[row].is_none() && is_live(row));
-                let kept = match condition {
-                    None => unmatched,
-                    Some(condition) => rows_where(version, batch, &unmatched, condition)?,
+                let kept = match (condition, deletable) {
+                    (None, _) => unmatched,
+                    (Some(_), Some(rows)) => match places_of(rows, &version.row_ids(batch)?) {
+                        Some(deletable) => &unmatched & &deletable,
+                        None => BooleanBuffer::new_unset(batch.rows),
+                    },
+                    (Some(condition), None) => rows_where(version, batch, &unmatched, &condition.predicate)?,
                 };
                 kept.set_indices().map(|row| start + row as u32).collect()
             }

@@ -23,7 +23,6 @@ mod merge;
 mod name;
 mod optimize;
 mod read;
-mod reindex;
 mod repair;
 mod retention;
 mod retrain;

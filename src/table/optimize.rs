@@ -54,14 +54,12 @@ impl Table {
     /// removes old versions. Reads and writes go on meanwhile.
     ///
     /// # Errors
-    /// Those of [`Table::compact`], [`Table::extend_indexes`], [`Table::retrain`], [`Table::reindex`] and
-    /// [`Table::clean_up`].
+    /// Those of [`Table::compact`], [`Table::extend_indexes`], [`Table::retrain`] and [`Table::clean_up`].
     pub fn optimize(&self, options: &OptimizeOptions, progress: &Progress) -> Result<Optimized> {
         let _paused = self.pause_upkeep();
         let compacted = self.compact(progress)?;
         let indexes = self.extend_indexes(progress)?;
         let retrained = self.retrain(options.retrain, progress)?;
-        self.reindex(progress)?;
         let cleaned = self.clean_up(&options.cleanup(self.handle.options.retention), progress)?;
         Ok(Optimized { compacted, indexes, retrained, cleaned })
     }

@@ -56,21 +56,25 @@ pub(crate) struct Reach {
     first: f32,
     /// The distance of the k-th best row when it was last looked at; infinite before there were k.
     near: f32,
+    /// The place at which that was.
+    looked_at: usize,
     distances: Vec<f32>,
 }
 
 impl Reach {
     /// Of a query that wants `k` rows; `first` is the score of its first partition.
     pub(crate) fn new(scale: Scale, first: f32, k: usize, own_id: Option<u64>) -> Self {
-        Self { scale, k, own_id, first, near: f32::INFINITY, distances: Vec::new() }
+        Self { scale, k, own_id, first, near: f32::INFINITY, looked_at: 0, distances: Vec::new() }
     }
 
     /// The reach of the partition at `place` (from 1 on), while `top` holds what those before it gave. Places
-    /// are asked for in order. While there are fewer than k rows nothing is out of reach: minus infinity.
+    /// are asked for in order, one again if what was there had no row that counts. While there are fewer than k rows
+    /// nothing is out of reach: minus infinity.
     #[inline]
     pub(crate) fn of(&mut self, place: usize, score: f32, top: &TopK) -> f32 {
-        if self.looks_at(place) && top.len() >= self.k {
+        if self.looks_at(place) && place != self.looked_at && top.len() >= self.k {
             self.look(top);
+            self.looked_at = place;
         }
         if self.near == f32::INFINITY {
             return f32::NEG_INFINITY;

@@ -8,11 +8,15 @@ use crate::progress::Progress;
 
 /// One query on its way: at least `probes_min` partitions in the order of its ranking, then on to `probes_max` while
 /// it is worth it: while those to come are within reach, or, without an early stop, while there are too few candidates.
+/// Partitions without a row that counts are passed over, as if there were none.
 pub(crate) struct Walk<'a> {
     ranking: Ranking<'a>,
     settings: &'a Probe<'a>,
+    /// What the partition that was handed out first makes of the early stop.
     early: Option<(EarlyStop, Reach)>,
     top: TopK,
+    /// The next place in the ranking.
+    next: usize,
     /// Partitions that were handed out.
     place: usize,
     places_max: usize,
@@ -21,27 +25,38 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(mut ranking: Ranking<'a>, settings: &'a Probe<'a>) -> Self {
-        let places_max =
-            settings.probes_max.unwrap_or(usize::MAX).max(settings.probes_min).min(ranking.len());
-        let first = ranking.get(0, settings.ahead()).map_or(0.0, |first| first.score);
-        let early = settings.early_stop.map(|stop| (stop, Reach::new(ranking.scale(), first, stop.k, None)));
-        let top = TopK::new(settings.candidates);
-        Self { ranking, settings, early, top, place: 0, places_max, stopped_early: false, rows_scanned: 0 }
+    pub(crate) fn new(ranking: Ranking<'a>, settings: &'a Probe<'a>) -> Self {
+        Self {
+            places_max: settings.probes_max.unwrap_or(usize::MAX).max(settings.probes_min),
+            top: TopK::new(settings.candidates),
+            ranking,
+            settings,
+            early: None,
+            next: 0,
+            place: 0,
+            stopped_early: false,
+            rows_scanned: 0,
+        }
     }
 
     /// Replaces `wave` by the partitions that come next, as many as are decided already: what they hold does not
-    /// change whether the others of the wave are searched. None is left when it stays empty.
-    fn wave(&mut self, wave: &mut Vec<Ranked>) {
+    /// change whether the others of the wave are searched. None is left when it stays empty. `counts`: whether a row of
+    /// a partition counts.
+    fn wave(&mut self, wave: &mut Vec<Ranked>, counts: &dyn Fn(usize) -> bool) {
         wave.clear();
         while self.place < self.places_max && !self.stopped_early {
             // The nearest partition goes alone, so that its rows set a threshold for the others.
             if !wave.is_empty() && (self.place == 1 || self.depends_on_candidates()) {
                 return;
             }
-            let Some(ranked) = self.ranking.get(self.place, self.settings.ahead()) else { return };
+            let Some(ranked) = self.ranking.get(self.next, self.settings.ahead()) else { return };
             self.stopped_early = !self.is_certain() && self.is_out_of_reach(ranked);
-            if !self.stopped_early {
+            if self.stopped_early {
+                return;
+            }
+            self.next += 1;
+            if counts(ranked.partition) {
+                self.early = self.early.take().or_else(|| self.reach_from(ranked));
                 wave.push(ranked);
                 self.place += 1;
             }
@@ -50,7 +65,13 @@ impl<'a> Walk<'a> {
 
     /// Whether the next partition is searched in any case. The first is never out of reach.
     fn is_certain(&self) -> bool {
-        self.place < self.settings.probes_min.max(self.early.is_some().into())
+        self.place < self.settings.probes_min.max(self.settings.early_stop.is_some().into())
+    }
+
+    /// Of a search that begins at a partition.
+    fn reach_from(&self, first: Ranked) -> Option<(EarlyStop, Reach)> {
+        let stop = self.settings.early_stop?;
+        Some((stop, Reach::new(self.ranking.scale(), first.score, stop.k, None)))
     }
 
     /// Whether it takes the candidates of all partitions before the next one to decide about it.
@@ -82,8 +103,9 @@ struct Step {
     ranked: Ranked,
 }
 
-/// Goes all walks to their ends, and returns what each found. `scan` offers a partition's rows to the candidates of a
-/// walk and returns how many rows it looked at; it is told the partition that probably follows.
+/// Goes all walks to their ends, and returns what each found. `counts` says whether a row of a partition counts; `scan`
+/// offers a partition's rows to the candidates of a walk and returns how many rows it looked at; it is told the partition
+/// that probably follows.
 ///
 /// Several walks go in waves, each in the order of partitions, so that a partition which many queries look into is read
 /// once while it is in a cache. What a walk finds does not depend on the others.
@@ -91,13 +113,14 @@ pub(crate) fn walk(
     mut walks: Vec<Walk<'_>>,
     exact: bool,
     progress: &Progress,
+    counts: &dyn Fn(usize) -> bool,
     mut scan: impl FnMut(usize, Ranked, Option<usize>, &mut TopK) -> Result<u64>,
 ) -> Result<Vec<Found>> {
     let (mut steps, mut wave) = (Vec::new(), Vec::new());
     loop {
         steps.clear();
         for (walk, walker) in walks.iter_mut().enumerate() {
-            walker.wave(&mut wave);
+            walker.wave(&mut wave, counts);
             steps.extend(wave.iter().map(|&ranked| Step { walk, ranked }));
         }
         if steps.is_empty() {
@@ -111,7 +134,7 @@ pub(crate) fn walk(
             let walker = &mut walks[walk];
             let next = match steps.get(at + 1) {
                 Some(next) => Some(next.ranked.partition),
-                None => walker.ranking.known(walker.place),
+                None => walker.ranking.known(walker.next),
             };
             walker.rows_scanned += scan(walk, ranked, next, &mut walker.top)?;
         }
@@ -137,7 +160,7 @@ mod tests {
         scan: impl FnMut(usize, Ranked, Option<usize>, &mut TopK) -> Result<u64>,
     ) -> Found {
         let walks = vec![Walk::new(ranking(2.0), settings)];
-        walk(walks, false, &Progress::none(), scan).unwrap().remove(0)
+        walk(walks, false, &Progress::none(), &|_| true, scan).unwrap().remove(0)
     }
 
     /// Probes with one candidate in each of the last two partitions of the order.
@@ -186,6 +209,36 @@ mod tests {
     }
 
     #[test]
+    fn partitions_without_a_row_that_counts_are_passed_over() {
+        // In the order of the query at 2: 1 3 | 5 | 2 | 0, of which 1, 3 and 2 have no such row.
+        let counts = |partition: usize| [0, 5].contains(&partition);
+        let searched = |settings: &Probe<'_>| {
+            let mut order = Vec::new();
+            let scan = |_, ranked: Ranked, _, top: &mut TopK| {
+                order.push(ranked.partition);
+                top.push(Candidate { distance: 4.0, row_id: 0 });
+                Ok(1)
+            };
+            let walks = vec![Walk::new(ranking(2.0), settings)];
+            let found = walk(walks, false, &Progress::none(), &counts, scan).unwrap().remove(0);
+            assert_eq!(found.partitions_searched, order.len());
+            order
+        };
+        let some = |probes: usize| Probe {
+            candidates: 9,
+            probes_min: probes,
+            probes_max: Some(probes),
+            ..Probe::default()
+        };
+        assert_eq!(searched(&some(1)), [5]);
+        assert_eq!(searched(&some(9)), [5, 0]);
+        // The gap from the first partition that counts, at 4, to the last, at 25, beside a distance of 4.
+        let stop = |reach| Some(EarlyStop { k: 1, reach, expected: 1 });
+        assert_eq!(searched(&Probe { candidates: 9, early_stop: stop(7.0), ..Probe::default() }), [5]);
+        assert_eq!(searched(&Probe { candidates: 9, early_stop: stop(8.0), ..Probe::default() }), [5, 0]);
+    }
+
+    #[test]
     fn walks_that_go_together_find_what_each_finds_alone() {
         let scan = |points: [f32; 3]| {
             move |walk: usize, ranked: Ranked, _, top: &mut TopK| {
@@ -201,11 +254,11 @@ mod tests {
             let settings = Probe { candidates: 2, probes_min, probes_max, early_stop, ..Probe::default() };
             let points = [2.0, 3.5, 6.0];
             let walks = points.map(|point| Walk::new(ranking(point), &settings)).into();
-            let together = walk(walks, false, &Progress::none(), scan(points)).unwrap();
+            let together = walk(walks, false, &Progress::none(), &|_| true, scan(points)).unwrap();
 
             for (point, found) in points.into_iter().zip(together) {
                 let walks = vec![Walk::new(ranking(point), &settings)];
-                let alone = walk(walks, false, &Progress::none(), scan([point; 3])).unwrap();
+                let alone = walk(walks, false, &Progress::none(), &|_| true, scan([point; 3])).unwrap();
                 assert_eq!(vec![found], alone, "{settings:?} {point}");
             }
         }
@@ -220,7 +273,7 @@ mod tests {
             order.push(ranked.partition);
             Ok(1)
         };
-        walk(walks, false, &Progress::none(), scan).unwrap();
+        walk(walks, false, &Progress::none(), &|_| true, scan).unwrap();
 
         // After the nearest partition of each.
         assert_eq!(order.len(), 12);

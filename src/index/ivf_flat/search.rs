@@ -2,19 +2,17 @@
 
 use std::path::PathBuf;
 
-use roaring::RoaringTreemap;
-
 use super::file;
 use crate::distance::{Metric, Query, Vectors};
 use crate::error::{Error, Result};
 use crate::index::ivf::{
     Calibrated, IndexFile, IndexFiles, Ranked, Ranking, ScanPartition, Space, Walk, walk,
 };
-use crate::index::{Candidate, ElementKind, Found, Probe, TopK};
+use crate::index::{Candidate, ElementKind, Found, Probe, TopK, Wanted};
 use crate::progress::Progress;
 
-/// Rows whose distances are computed before they are looked at.
-const BATCH_ROWS: usize = 256;
+/// Rows whose distances are computed before they are looked at: those that share a word of a mask.
+const BATCH_ROWS: usize = 64;
 
 /// An open IVF_FLAT index.
 pub(crate) struct IvfFlat {
@@ -62,7 +60,8 @@ impl IvfFlat {
                 walks.push(Walk::new(ranking, settings));
             }
         }
-        let ended = walk(walks, true, progress, |walk, ranked, _, top| {
+        let counts = |partition: usize| self.counts(partition, settings.rows);
+        let ended = walk(walks, true, progress, &counts, |walk, ranked, _, top| {
             self.scan(ranked, &queries[asked[walk]], settings.rows, top)
         })?;
         for (at, ended) in asked.iter().zip(ended) {
@@ -80,43 +79,54 @@ impl IvfFlat {
         Some(Ranking::new(self.metric(), &point, mean, centroids, coarse, has_rows))
     }
 
-    /// Offers the rows of a partition to `top`; returns how many there are.
-    fn scan(
-        &self,
-        ranked: Ranked,
-        query: &Query,
-        filter: Option<&RoaringTreemap>,
-        top: &mut TopK,
-    ) -> Result<u64> {
+    /// Whether a row of a partition counts.
+    fn counts(&self, partition: usize, rows: Option<Wanted<'_>>) -> bool {
+        rows.is_none_or(|rows| {
+            rows.counts(
+                partition,
+                self.files.iter().map(|file| self.extent(file, partition).map(|(_, ids)| ids)),
+            )
+        })
+    }
+
+    /// Offers the rows of a partition that count to `top`; returns how many it looked at.
+    fn scan(&self, ranked: Ranked, query: &Query, rows: Option<Wanted<'_>>, top: &mut TopK) -> Result<u64> {
         let mut scanned = 0;
-        for file in self.files.iter() {
+        for (at, file) in self.files.iter().enumerate() {
             let (vectors, row_ids) = self.extent(file, ranked.partition)?;
-            self.scan_rows(vectors, row_ids, query, filter, top);
-            scanned += row_ids.len() as u64;
+            let words = rows.map(|rows| rows.mask(at, ranked.partition, row_ids));
+            scanned += self.scan_rows(vectors, row_ids, words, query, top);
         }
         Ok(scanned)
     }
 
+    /// `words`: a bit for each row that counts; without any, all do.
     fn scan_rows(
         &self,
         vectors: Vectors<'_>,
         row_ids: &[u64],
+        words: Option<&[u64]>,
         query: &Query,
-        filter: Option<&RoaringTreemap>,
         top: &mut TopK,
-    ) {
+    ) -> u64 {
+        let mut scanned = 0;
         let mut distances = [0.0; BATCH_ROWS];
         for (batch, row_ids) in row_ids.chunks(BATCH_ROWS).enumerate() {
+            let wanted = words.map_or(u64::MAX, |words| words.get(batch).copied().unwrap_or(0));
+            if wanted == 0 {
+                continue;
+            }
             let start = batch * BATCH_ROWS;
             let distances = &mut distances[..row_ids.len()];
             query.distances(vectors.slice(start..start + row_ids.len(), self.space.vector_dim), distances);
-            for (&distance, &row_id) in distances.iter().zip(row_ids) {
-                let near = distance <= top.threshold();
-                if near && filter.is_none_or(|rows| rows.contains(row_id)) {
+            for (row, (&distance, &row_id)) in distances.iter().zip(row_ids).enumerate() {
+                if distance <= top.threshold() && wanted >> row & 1 == 1 {
                     top.push(Candidate { distance, row_id });
                 }
             }
+            scanned += row_ids.len() as u64;
         }
+        scanned
     }
 
     /// The vectors and the row ids of a partition of one of the files.

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use roaring::RoaringTreemap;
-
 use super::codebook::Codebook;
 use super::estimate::QueryTerms;
 use super::file::{self, Extent};
@@ -13,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::index::ivf::{
     Calibrated, IndexFile, IndexFiles, Ranked, Ranking, ScanPartition, Space, Walk, walk,
 };
-use crate::index::{Candidate, Found, Probe, TopK};
+use crate::index::{Candidate, Found, Probe, TopK, Wanted};
 use crate::progress::Progress;
 
 /// An open IVF_PQ index.
@@ -76,7 +74,8 @@ impl IvfPq {
                 scans.push(scan);
             }
         }
-        let ended = walk(walks, false, progress, |walk, ranked, next, top| {
+        let counts = |partition: usize| self.counts(partition, settings.rows);
+        let ended = walk(walks, false, progress, &counts, |walk, ranked, next, top| {
             self.scan(&mut scans[walk], ranked, next, top)
         })?;
         for (at, ended) in asked.iter().zip(ended) {
@@ -96,7 +95,7 @@ impl IvfPq {
         &'a self,
         query: &Query,
         ahead: usize,
-        rows: Option<&'a RoaringTreemap>,
+        rows: Option<Wanted<'a>>,
     ) -> Option<(Ranking<'a>, Scan<'a>)> {
         let point = self.space.query_point(query)?;
         let file = self.files.first();
@@ -109,6 +108,18 @@ impl IvfPq {
         let mut products = vec![0.0; self.layout.sub_vectors * self.layout.codewords()];
         self.codebook.inner_products(&terms.table_point, &mut products);
         Some((ranking, Scan { index: self, table: ScanTable::new(self.layout, &products), terms, rows }))
+    }
+
+    /// Whether a row of a partition counts.
+    fn counts(&self, partition: usize, rows: Option<Wanted<'_>>) -> bool {
+        rows.is_none_or(|rows| {
+            rows.counts(partition, self.files.iter().map(|file| self.row_ids_in(file, partition)))
+        })
+    }
+
+    fn row_ids_in<'a>(&self, file: &'a IndexFile, partition: usize) -> Result<&'a [u64]> {
+        let rows = file.directory()[partition].rows as usize;
+        Ok(Extent::of(self.layout, file.extent(partition)?, rows).row_ids)
     }
 
     /// Scans a partition while the next one comes near.
@@ -131,10 +142,7 @@ impl Calibrated for IvfPq {
     }
 
     fn row_ids(&self, partition: usize) -> Result<&[u64]> {
-        let file = self.files.first();
-        let rows = file.directory()[partition].rows as usize;
-        let extent = file.extent(partition)?;
-        Ok(Extent::of(self.layout, extent, rows).row_ids)
+        self.row_ids_in(self.files.first(), partition)
     }
 
     fn code_bytes(&self) -> Option<usize> {
@@ -156,43 +164,48 @@ struct Scan<'a> {
     index: &'a IvfPq,
     table: ScanTable,
     terms: QueryTerms,
-    rows: Option<&'a RoaringTreemap>,
+    rows: Option<Wanted<'a>>,
 }
 
 impl Scan<'_> {
-    /// Offers the rows of a partition to `top`; returns how many there are.
+    /// Offers the rows of a partition that count to `top`; returns how many it looked at.
     fn partition(&mut self, ranked: Ranked, top: &mut TopK) -> Result<u64> {
         let index = self.index;
         let layout = index.layout;
         let base = self.terms.base(ranked.score, index.centroid(ranked.partition));
         let mut scanned = 0;
-        for file in index.files.iter() {
+        for (at, file) in index.files.iter().enumerate() {
             let rows = file.directory()[ranked.partition].rows;
             let extent = file.extent(ranked.partition)?;
             let Extent { blocks, lower, row_ids } = Extent::of(layout, extent, rows as usize);
+            let words = self.rows.map(|rows| rows.mask(at, ranked.partition, row_ids));
             let blocks = blocks.chunks_exact(layout.bytes()).zip(row_ids.chunks(BLOCK_ROWS)).enumerate();
             for (at, (block, row_ids)) in blocks {
+                let wanted = words.map_or(u64::MAX, |words| words.get(at).copied().unwrap_or(0));
+                if wanted == 0 {
+                    continue;
+                }
                 let lower = &lower[at * BLOCK_ROWS * layout.lower_bytes()..];
-                self.block(block, lower, row_ids, base, top);
+                self.block(block, lower, row_ids, wanted, base, top);
+                scanned += row_ids.len() as u64;
             }
-            scanned += rows;
         }
         Ok(scanned)
     }
 
+    /// `wanted`: a bit for each row that counts.
     #[inline]
-    fn block(&mut self, block: &[u8], lower: &[u8], row_ids: &[u64], base: f32, top: &mut TopK) {
+    fn block(&mut self, block: &[u8], lower: &[u8], row_ids: &[u64], wanted: u64, base: f32, top: &mut TopK) {
         // The next number up, so that a row as far as the worst one kept passes and can win by its id.
         let threshold = (top.threshold() / self.terms.unit).next_up();
         let mut estimates = [0.0; BLOCK_ROWS];
-        let mut passed = self.table.scan(block, lower, base, self.terms.factor, threshold, &mut estimates);
+        let factor = self.terms.factor;
+        let mut passed = self.table.scan_some(block, lower, wanted, base, factor, threshold, &mut estimates);
         while passed != 0 {
             let row = passed.trailing_zeros() as usize;
             passed &= passed - 1;
             let Some(&row_id) = row_ids.get(row) else { break };
-            if self.rows.is_none_or(|rows| rows.contains(row_id)) {
-                top.push(Candidate { distance: self.terms.unit * estimates[row], row_id });
-            }
+            top.push(Candidate { distance: self.terms.unit * estimates[row], row_id });
         }
     }
 }

@@ -11,7 +11,8 @@ use roaring::RoaringTreemap;
 use serde_json::json;
 
 use super::ScalarKind;
-use super::keys::Keys;
+use super::merge::Merged;
+use super::reader::ScalarFile;
 use super::sort::Sorter;
 use super::writer::IndexWriter;
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::index::Built;
 use crate::index::build::relative_path;
 use crate::index::column::{follow, resolve};
 use crate::progress::Progress;
-use crate::storage::Version;
+use crate::storage::{FileEntry, KeyType, Keys, Version};
 
 /// Rows between two looks at whether to stop.
 const ROWS_PER_STEP: usize = 1 << 14;
@@ -36,56 +37,107 @@ pub(crate) fn build(
     progress: &Progress,
 ) -> Result<Built> {
     let started = Instant::now();
-    let (root, path) = resolve(version.schema(), column)?;
-    let field = path.last().unwrap_or(&root).clone();
-    let key_type = kind.check(column, field.data_type())?;
-    let index = version.schema().index_of(root.name()).map_err(Error::internal)?;
-
-    let total = version.row_count();
-    let (mut rows, mut nulls, mut sorter) = (0, RoaringTreemap::new(), Sorter::new(folder));
-    for batch in version.batches() {
-        let columns = version.column_batch(&batch, &[index])?;
-        let (array, nulls_above) = follow(columns.column(0), &path)?;
-        let values = Values::new(kind, &array, nulls_above)?;
-        let (row_ids, live) = (version.row_ids(&batch)?, version.live(&batch)?);
-        for row in 0..batch.rows {
-            if row % ROWS_PER_STEP == 0 {
-                progress.step("sort", rows, total)?;
-            }
-            if live.as_ref().is_some_and(|live| !live.value(row)) {
-                continue;
-            }
-            let row_id = row_ids.id(row as u64);
-            rows += 1;
-            if !values.push(row, row_id, &mut sorter)? {
-                nulls.insert(row_id);
-            }
-        }
-    }
-    progress.step("sort", total, total)?;
+    let new = NewRows::read(kind, version, column, 0, folder, progress)?;
     let sort_seconds = started.elapsed().as_secs_f64();
-
-    let name = format!("{}.idx", kind.name().to_lowercase());
-    let mut writer = IndexWriter::create(&folder.join(&name), kind, key_type)?;
-    let pairs = sorter.pairs();
-    let mut sorted = sorter.finish(progress)?;
-    let mut written = 0u64;
-    while let Some((key, row)) = sorted.next()? {
-        if written.is_multiple_of(ROWS_PER_STEP as u64) {
-            progress.step("write", written, pairs)?;
-        }
-        writer.push(key, row)?;
-        written += 1;
-    }
-    let (file, distinct_values) = writer.finish(&nulls, rows, relative_path(folder, &name))?;
-    progress.step("write", pairs, pairs)?;
+    let (rows, rows_without_value) = (new.rows, new.nulls.len());
+    let (file, distinct_values) = new.write(kind, &[], None, rows, folder, progress)?;
     let details = json!({
         "settings": {},
         "distinctValues": distinct_values,
-        "rowsWithoutValue": nulls.len(),
+        "rowsWithoutValue": rows_without_value,
         "seconds": { "sort": sort_seconds, "write": started.elapsed().as_secs_f64() - sort_seconds },
     });
     Ok(Built { kind: kind.name(), metric: None, rows, files: vec![file], details })
+}
+
+/// Rows of a table that no index has yet, sorted by their values.
+pub(super) struct NewRows {
+    key_type: KeyType,
+    sorter: Sorter,
+    /// Those without a value.
+    nulls: RoaringTreemap,
+    /// How many there are.
+    pub rows: u64,
+}
+
+impl NewRows {
+    /// The live rows with ids from `first` on. `folder` is where to sort what does not go into memory.
+    pub fn read(
+        kind: ScalarKind,
+        version: &Arc<Version>,
+        column: &str,
+        first: u64,
+        folder: &Path,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let (root, path) = resolve(version.schema(), column)?;
+        let field = path.last().unwrap_or(&root).clone();
+        let key_type = kind.check(column, field.data_type())?;
+        let index = version.schema().index_of(root.name()).map_err(Error::internal)?;
+
+        let total = version.row_count() - version.rows_below(first)?;
+        let mut new = Self { key_type, sorter: Sorter::new(folder), nulls: RoaringTreemap::new(), rows: 0 };
+        for batch in version.batches() {
+            let row_ids = version.row_ids(&batch)?;
+            let start = row_ids.rank(first) as usize;
+            if start == batch.rows {
+                continue;
+            }
+            let columns = version.column_batch(&batch, &[index])?;
+            let (array, nulls_above) = follow(columns.column(0), &path)?;
+            let values = Values::new(kind, &array, nulls_above)?;
+            let live = version.live(&batch)?;
+            for row in start..batch.rows {
+                if row % ROWS_PER_STEP == 0 {
+                    progress.step("sort", new.rows, total)?;
+                }
+                if live.as_ref().is_some_and(|live| !live.value(row)) {
+                    continue;
+                }
+                let row_id = row_ids.id(row as u64);
+                new.rows += 1;
+                if !values.push(row, row_id, &mut new.sorter)? {
+                    new.nulls.insert(row_id);
+                }
+            }
+        }
+        progress.step("sort", total, total)?;
+        Ok(new)
+    }
+
+    /// Writes them into a file in `folder`, and with them the rows of `files`, or those that are `live`: `rows` in all.
+    /// Returns how many keys there are.
+    pub fn write(
+        mut self,
+        kind: ScalarKind,
+        files: &[ScalarFile],
+        live: Option<&RoaringTreemap>,
+        rows: u64,
+        folder: &Path,
+        progress: &Progress,
+    ) -> Result<(FileEntry, u64)> {
+        let name = format!("{}.idx", kind.name().to_lowercase());
+        let mut writer = IndexWriter::create(&folder.join(&name), kind, self.key_type)?;
+        let pairs = self.sorter.pairs() + files.iter().map(ScalarFile::pairs).sum::<u64>();
+        for file in files {
+            let nulls = file.nulls()?;
+            self.nulls |= match live {
+                Some(live) => nulls & live,
+                None => nulls,
+            };
+        }
+        let sorted = self.sorter.finish(progress)?;
+        let mut written = 0u64;
+        Merged::new(files, sorted, live)?.for_each(|key, row| {
+            if written.is_multiple_of(ROWS_PER_STEP as u64) {
+                progress.step("write", written.min(pairs), pairs)?;
+            }
+            written += 1;
+            writer.push(key, row)
+        })?;
+        progress.step("write", pairs, pairs)?;
+        writer.finish(&self.nulls, rows, relative_path(folder, &name))
+    }
 }
 
 /// The values of one batch.

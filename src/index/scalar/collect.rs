@@ -4,8 +4,9 @@ use roaring::{RoaringBitmap, RoaringTreemap};
 
 use super::page::RowsOf;
 
-/// If more than one in so many ids are expected, they are collected as bits and not sorted.
-const DENSE: u64 = 64;
+/// If more than one in so many ids are expected, they are collected as bits: to sort one takes as long as to look through
+/// so many bits.
+const DENSE: u64 = 512;
 
 /// Collects row ids.
 pub(super) struct Collector {

@@ -1,14 +1,16 @@
 //! Finding the rows that have a value, without reading the column.
 //!
-//! Every kind files the rows of each value under a key ([`keys`](self::Keys)), in pages that are sorted by key and
+//! Every kind files the rows of each value under a key ([`Keys`](crate::storage::Keys)), in pages that are sorted by key and
 //! found by their first keys; a look-up reads the pages it needs. BTREE keeps row ids, BITMAP and LABEL_LIST a
 //! set for each value; the values of a LABEL_LIST are the elements of lists. Rows without a value are kept
 //! apart, because in SQL they are neither equal to anything nor different from it.
 
 mod build;
 mod collect;
+mod extend;
 mod file;
-mod keys;
+mod look_up;
+mod merge;
 mod page;
 mod reader;
 mod sort;
@@ -23,10 +25,11 @@ use arrow::datatypes::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::index::VectorColumn;
 use crate::index::column::resolve;
+use crate::storage::KeyType;
 
 pub(super) use build::build;
-pub use keys::{KeyType, Keys};
-pub use reader::ScalarIndex;
+pub use extend::{ScalarExtension, extend};
+pub use look_up::ScalarIndex;
 
 /// The names that lead to a column (`a.b` may be a field of a struct), and the column.
 ///

@@ -1,8 +1,7 @@
-//! Reading a scalar index in place, after checking all that this relies on.
+//! Reading a file of a scalar index in place, after checking all that this relies on.
 
 use std::ops::{Bound, Range};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use roaring::RoaringTreemap;
@@ -10,93 +9,84 @@ use roaring::RoaringTreemap;
 use super::ScalarKind;
 use super::collect::Collector;
 use super::file::{DirectoryEntry, HEADER_BYTES, HEADER_CRC_AT, Header, MAGIC, VERSION};
-use super::keys::{KeyType, Keys};
 use super::page::Page;
 use crate::error::{Error, Result};
-use crate::storage::{IndexEntry, MappedFile};
+use crate::storage::{FileEntry, KeyType, MappedFile};
 
 /// Between which values rows are looked for.
 pub type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
-/// A scalar index, mapped: header and directory are checked when it is opened, each page when it is first read.
-pub struct ScalarIndex {
+/// A file of a scalar index, mapped: header and directory are checked when it is opened, each page when it is first
+/// read.
+pub(super) struct ScalarFile {
     map: MappedFile,
     path: PathBuf,
     kind: ScalarKind,
     key_type: KeyType,
     header: Header,
-    row_id_end: u64,
     /// Which pages have been found to be whole.
     whole: Box<[AtomicBool]>,
-    nulls: OnceLock<RoaringTreemap>,
 }
 
-impl ScalarIndex {
-    /// Opens the index that `entry` describes, in the table's folder.
+impl ScalarFile {
+    /// Opens a file in the table's folder.
     ///
     /// # Errors
     /// [`Error::Corrupted`] if the file is missing or damaged, [`Error::UnsupportedFormat`] if a newer release
     /// wrote it.
-    pub fn open(table: &Path, entry: &IndexEntry) -> Result<Self> {
-        let [file] = entry.files.as_slice() else {
-            let folder = table.join("indexes").join(&entry.uuid);
-            return Err(Error::corrupted(&folder, "a scalar index has one file"));
-        };
+    pub fn open(table: &Path, file: &FileEntry) -> Result<Self> {
         let path = file.locate(table);
         let map = MappedFile::open(&path, file.bytes)?;
         map.expect_scattered_reads();
         let (header, kind, key_type) = check(map.bytes(), &path)?;
-        if kind.name() != entry.kind {
-            let reason = format!("it is {}, but the manifest says {}", kind.name(), entry.kind);
-            return Err(Error::corrupted(&path, reason));
-        }
         let whole = (0..header.pages).map(|_| AtomicBool::new(false)).collect();
-        let row_id_end = entry.row_id_end;
-        Ok(Self { map, path, kind, key_type, header, row_id_end, whole, nulls: OnceLock::new() })
+        Ok(Self { map, path, kind, key_type, header, whole })
     }
 
-    /// Which kind it is.
     pub fn kind(&self) -> ScalarKind {
         self.kind
     }
 
-    /// What its keys are made of.
     pub fn key_type(&self) -> KeyType {
         self.key_type
     }
 
-    /// The rows that have no value.
-    ///
-    /// # Errors
-    /// [`Error::Corrupted`].
-    pub fn nulls(&self) -> Result<&RoaringTreemap> {
-        if let Some(nulls) = self.nulls.get() {
-            return Ok(nulls);
-        }
-        let nulls = RoaringTreemap::deserialize_from(&self.map.bytes()[self.header.nulls as usize..])
-            .map_err(|error| self.damaged(&error.to_string()))?;
-        Ok(self.nulls.get_or_init(|| nulls))
+    /// Rows in the file, those without a value included.
+    pub fn rows(&self) -> u64 {
+        self.header.rows
     }
 
-    /// The rows that have a value within a range.
-    ///
-    /// # Errors
-    /// [`Error::Corrupted`].
-    pub fn rows_between(&self, range: KeyRange) -> Result<RoaringTreemap> {
+    /// How many pairs of a key and a row there are.
+    pub fn pairs(&self) -> u64 {
+        self.header.pairs
+    }
+
+    /// How many pages there are.
+    pub fn pages(&self) -> usize {
+        self.whole.len()
+    }
+
+    /// Reads the rows that have no value.
+    pub fn nulls(&self) -> Result<RoaringTreemap> {
+        RoaringTreemap::deserialize_from(&self.map.bytes()[self.header.nulls as usize..])
+            .map_err(|error| self.damaged(&error.to_string()))
+    }
+
+    /// About how many pairs have a key within a range: those of all pages that may have some.
+    pub fn pairs_near(&self, range: KeyRange) -> u64 {
         let pages = self.pages_of(range);
-        let expected = self.pairs_before(pages.end) - self.pairs_before(pages.start);
-        let mut rows = Collector::new(expected, self.row_id_end);
-        for page in pages {
-            let page = self.page(page)?;
-            self.add(&mut rows, &page, keys_within(&page, range))?;
-        }
-        Ok(rows.finish())
+        self.pairs_before(pages.end) - self.pairs_before(pages.start)
     }
 
-    /// About how many rows that are: exactly, if no row has several values.
-    ///
-    /// # Errors
-    /// [`Error::Corrupted`].
+    /// Adds the rows that have a value within a range.
+    pub fn add_between(&self, range: KeyRange, rows: &mut Collector) -> Result<()> {
+        self.pages_of(range).try_for_each(|page| {
+            let page = self.page(page)?;
+            self.add(rows, &page, keys_within(&page, range))
+        })
+    }
+
+    /// How many pairs have a key within a range.
     pub fn count_between(&self, range: KeyRange) -> Result<u64> {
         let pages = self.pages_of(range);
         // Of the pages between the first and the last all keys are within.
@@ -113,49 +103,18 @@ impl ScalarIndex {
         Ok(rows)
     }
 
-    /// The rows that have one of some values.
-    ///
-    /// # Errors
-    /// [`Error::Corrupted`].
-    pub fn rows_of(&self, values: &Keys) -> Result<RoaringTreemap> {
-        let keys = values.sorted();
-        let mut rows = Collector::new(keys.len() as u64, self.row_id_end);
-        for key in &keys {
-            self.find(key, |page, place| self.add(&mut rows, page, place..place + 1))?;
-        }
-        Ok(rows.finish())
+    /// Adds the rows that have one value.
+    pub fn add_of(&self, key: &[u8], rows: &mut Collector) -> Result<()> {
+        self.find(key, |page, place| self.add(rows, page, place..place + 1))
     }
 
-    /// The rows of lists that have all of some values; none if there are no values.
-    ///
-    /// # Errors
-    /// [`Error::Corrupted`].
-    pub fn rows_of_all(&self, values: &Keys) -> Result<RoaringTreemap> {
-        let mut all: Option<RoaringTreemap> = None;
-        for key in values.sorted() {
-            let mut rows = Collector::new(0, self.row_id_end);
-            self.find(&key, |page, place| self.add(&mut rows, page, place..place + 1))?;
-            let rows = rows.finish();
-            all = Some(match all {
-                Some(all) => all & rows,
-                None => rows,
-            });
-        }
-        Ok(all.unwrap_or_default())
-    }
-
-    /// How many rows have one of some values; a row of several counts several times.
-    ///
-    /// # Errors
-    /// [`Error::Corrupted`].
-    pub fn count_of(&self, values: &Keys) -> Result<u64> {
+    /// How many rows have one value.
+    pub fn count_of(&self, key: &[u8]) -> Result<u64> {
         let mut rows = 0;
-        for key in values.sorted() {
-            self.find(&key, |page, place| {
-                rows += page.count(place..place + 1).map_err(|reason| self.damaged(reason))?;
-                Ok(())
-            })?;
-        }
+        self.find(key, |page, place| {
+            rows = page.count(place..place + 1).map_err(|reason| self.damaged(reason))?;
+            Ok(())
+        })?;
         Ok(rows)
     }
 
@@ -217,7 +176,8 @@ impl ScalarIndex {
         bytemuck::cast_slice(bytes)
     }
 
-    fn page(&self, page: usize) -> Result<Page<'_>> {
+    /// A page, by its place.
+    pub fn page(&self, page: usize) -> Result<Page<'_>> {
         let directory = self.directory();
         let start = directory[page].offset as usize;
         let end = directory.get(page + 1).map_or(self.header.tail, |next| next.offset) as usize;
@@ -242,14 +202,8 @@ impl ScalarIndex {
         Ok(found)
     }
 
-    fn damaged(&self, reason: &str) -> Error {
+    pub fn damaged(&self, reason: &str) -> Error {
         Error::corrupted(&self.path, reason)
-    }
-}
-
-impl std::fmt::Debug for ScalarIndex {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ScalarIndex({}, {})", self.path.display(), self.kind.name())
     }
 }
 

@@ -11,7 +11,7 @@ use roaring::RoaringTreemap;
 use super::*;
 use crate::index::build_scalar;
 use crate::progress::{CancelFlag, Progress};
-use crate::storage::{IndexEntry, Limits, Manifest, SegmentWriter, Version, files};
+use crate::storage::{IndexEntry, Keys, Limits, Manifest, SegmentWriter, Version, files};
 
 /// A table of one column, and the folder it is in.
 struct Sample {

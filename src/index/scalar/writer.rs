@@ -8,10 +8,9 @@ use roaring::RoaringTreemap;
 
 use super::ScalarKind;
 use super::file::{DirectoryEntry, HEADER_BYTES, HEADER_CRC_AT, Header, MAGIC, VERSION};
-use super::keys::KeyType;
 use super::page::PageBuilder;
 use crate::error::{Error, IoContext, Result};
-use crate::storage::{FileEntry, files};
+use crate::storage::{FileEntry, KeyType, files};
 
 /// A page is full when it has so many bytes.
 const PAGE_BYTES: usize = 32 << 10;

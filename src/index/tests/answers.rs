@@ -157,7 +157,9 @@ fn only_rows_of_the_set_are_found_and_probing_goes_on_until_there_are_enough() {
     );
     for config in [pq(Metric::L2, 30, 4, 8), ivf_flat(Metric::L2, 30)] {
         let Indexed { index, .. } = table.build(&config, config.kind(), &Progress::none()).unwrap();
-        let probe = Probe { candidates: 21, probes_min: 2, rows: Some(&rows), ..Probe::default() };
+        let masks = index.masks();
+        let wanted = Some(Wanted { rows: &rows, masks: &masks });
+        let probe = Probe { candidates: 21, probes_min: 2, rows: wanted, ..Probe::default() };
 
         assert_eq!(&reranked(&table, &index, &query, &probe, 15), expected.as_ref().unwrap());
         let limited = Probe { probes_max: Some(2), ..probe };
@@ -179,12 +181,12 @@ fn a_batch_finds_what_each_of_its_queries_finds_alone() {
         for config in [pq(metric, 40, 8, 4), ivf_flat(metric, 40)] {
             let name = format!("{metric}{}", config.kind());
             let Indexed { index, .. } = table.build(&config, &name, &Progress::none()).unwrap();
+            let masks = index.masks();
+            let wanted = Some(Wanted { rows: &rows, masks: &masks });
             let mut queries = queries(metric, &values, 8);
             // For cosine nothing is near it.
             queries.insert(2, Query::new(metric, &[0.0; 8]));
-            for probe in
-                [few, until, Probe { rows: Some(&rows), ..until }, Probe { rows: Some(&rows), ..few }]
-            {
+            for probe in [few, until, Probe { rows: wanted, ..until }, Probe { rows: wanted, ..few }] {
                 let alone = queries.iter().map(|query| index.search(query, &probe, &Progress::none()));
                 let alone: Vec<Found> = alone.map(Result::unwrap).collect();
                 let together = index.search_all(&queries, &probe, &Progress::none()).unwrap();

@@ -19,7 +19,8 @@ fn score(row: u32, bias: vec4<f32>, product: vec4<f32>) -> vec4<f32> {
 
 fn nearer(near: ThreeNearest, four: vec4<f32>, column: u32) -> ThreeNearest {
     let label = shape.base_column + column;
-    return beside(beside(beside(beside(near, four.x, label), four.y, label + 1u), four.z, label + 2u), four.w, label + 3u);
+    let half = beside(beside(near, four.x, label), four.y, label + 1u);
+    return beside(beside(half, four.z, label + 2u), four.w, label + 3u);
 }
 
 fn settle(tile_row: u32, line: u32, split: u32, local: u32, found: array<ThreeNearest, 8>) {

@@ -1,4 +1,4 @@
-// Matrix units of 16 x 16: a part of nearest_centroid_matrix.wgsl. Of NVIDIA and AMD, through Vulkan.
+// Matrix units of 16 x 16: a part of nearest_centroid_matrix.wgsl. Of NVIDIA, through Vulkan.
 
 enable f16;
 enable wgpu_cooperative_matrix;

@@ -142,17 +142,31 @@ fn nearest_centroid(
         let bias0 = bias(line, column);
         let bias1 = bias(line, column + 64u);
         let row = tile_row + 4u * y;
-        near_a = nearer(nearer(near_a, score(row, bias0, a0), column), score(row, bias1, a1), column + 64u);
-        near_b = nearer(nearer(near_b, score(row + 1u, bias0, b0), column), score(row + 1u, bias1, b1), column + 64u);
-        near_c = nearer(nearer(near_c, score(row + 2u, bias0, c0), column), score(row + 2u, bias1, c1), column + 64u);
-        near_d = nearer(nearer(near_d, score(row + 3u, bias0, d0), column), score(row + 3u, bias1, d1), column + 64u);
-        near_e = nearer(nearer(near_e, score(row + 64u, bias0, e0), column), score(row + 64u, bias1, e1), column + 64u);
-        near_f = nearer(nearer(near_f, score(row + 65u, bias0, f0), column), score(row + 65u, bias1, f1), column + 64u);
-        near_g = nearer(nearer(near_g, score(row + 66u, bias0, g0), column), score(row + 66u, bias1, g1), column + 64u);
-        near_h = nearer(nearer(near_h, score(row + 67u, bias0, h0), column), score(row + 67u, bias1, h1), column + 64u);
+        near_a = compared(near_a, row, column, bias0, a0, bias1, a1);
+        near_b = compared(near_b, row + 1u, column, bias0, b0, bias1, b1);
+        near_c = compared(near_c, row + 2u, column, bias0, c0, bias1, c1);
+        near_d = compared(near_d, row + 3u, column, bias0, d0, bias1, d1);
+        near_e = compared(near_e, row + 64u, column, bias0, e0, bias1, e1);
+        near_f = compared(near_f, row + 65u, column, bias0, f0, bias1, f1);
+        near_g = compared(near_g, row + 66u, column, bias0, g0, bias1, g1);
+        near_h = compared(near_h, row + 67u, column, bias0, h0, bias1, h1);
     }
     workgroupBarrier();
     settle(tile_row, line, split, local, array(near_a, near_b, near_c, near_d, near_e, near_f, near_g, near_h));
+}
+
+// Compares what was found of a row with four columns, and with four 64 further on.
+fn compared(
+    near: Nearest,
+    row: u32,
+    column: u32,
+    left_bias: vec4<f32>,
+    left: vec4<f32>,
+    right_bias: vec4<f32>,
+    right: vec4<f32>,
+) -> Nearest {
+    let nearest = nearer(near, score(row, left_bias, left), column);
+    return nearer(nearest, score(row, right_bias, right), column + 64u);
 }
 
 // The biases of four columns; columns that are not there are never nearest.

@@ -1,5 +1,5 @@
-// Finds the three nearest centroids of each row as nearest_centroid.wgsl does, with the matrix units of a GPU: products
-// of halves, summed in single precision.
+// Finds the three nearest centroids of each row as nearest_centroid.wgsl does, with the matrix units of a GPU:
+// products of halves, summed in single precision.
 //
 // A workgroup is eight subgroups of 32 invocations, 4 x 2 over a tile of rows and centroids; a subgroup multiplies
 // 2 x 4 matrices. Matrix units do not say which invocation holds which value of a result, so that each one passes

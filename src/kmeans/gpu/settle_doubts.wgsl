@@ -1,5 +1,5 @@
-// Takes over the labels that half precision found, where the second centroid is far enough to be sure. Of two that are
-// too near, single precision decides here; rows with more of them are listed.
+// Takes over the labels that half precision found, where the second centroid is far enough to be sure. Of two
+// that are too near, single precision decides here; rows with more of them are listed.
 
 // Kept in step with `SettleShape` in halves.rs.
 struct Shape {

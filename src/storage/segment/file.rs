@@ -18,6 +18,7 @@ use arrow::ipc::convert::fb_to_schema;
 use arrow::ipc::reader::{FileDecoder, read_footer_length};
 
 use crate::storage::layout::{self, Body, unsigned};
+use crate::storage::statistics::STATISTICS;
 
 /// What precedes the flatbuffer of a message: a marker and its length.
 const MESSAGE_PREFIX_BYTES: usize = 8;
@@ -30,6 +31,7 @@ pub(super) struct SegmentFile {
     schema: SchemaRef,
     decoder: FileDecoder,
     blocks: Vec<ipc::Block>,
+    statistics: Option<String>,
 }
 
 impl SegmentFile {
@@ -52,7 +54,15 @@ impl SegmentFile {
         let dictionaries = footer.dictionaries().into_iter().flatten().copied().collect::<Vec<_>>();
         dictionaries.iter().try_for_each(|block| check_block(block, range.start))?;
         let decoder = decoder(&bytes, schema.clone(), footer.version(), &dictionaries)?;
-        Ok(Self { bytes, schema: schema.into(), decoder, blocks })
+        let mut metadata = footer.custom_metadata().into_iter().flatten();
+        let statistics = metadata.find(|pair| pair.key() == Some(STATISTICS));
+        let statistics = statistics.and_then(|pair| pair.value()).map(str::to_owned);
+        Ok(Self { bytes, schema: schema.into(), decoder, blocks, statistics })
+    }
+
+    /// What the footer says of the values of the columns, if it does.
+    pub fn statistics(&self) -> Option<&str> {
+        self.statistics.as_deref()
     }
 
     /// The columns.

@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::storage::manifest::{ColumnPlace, SegmentEntry};
 use crate::storage::row_ids::RowIds;
 use crate::storage::sets;
+use crate::storage::statistics::ColumnStatistics;
 
 pub(super) use file::footer_range;
 use part::Part;
@@ -219,6 +220,19 @@ impl Segment {
         }
         let data = array.to_data().into_builder().nulls(None).build();
         data.ok().map(make_array)
+    }
+
+    /// What is known of the values of a column without a look at them; `None` if nothing is.
+    ///
+    /// # Errors
+    /// As [`Segment::batch`].
+    pub fn statistics(&self, column: usize) -> Result<Option<ColumnStatistics>> {
+        let Some(ColumnPlace { part, column }) = self.entry.place(column) else {
+            return Ok(Some(ColumnStatistics::all_null(self.rows())));
+        };
+        self.check_part(part as usize)?;
+        let part = &self.parts[part as usize];
+        Ok(part.statistics(column as usize, &self.entry.batches)?.cloned())
     }
 
     /// An error unless the columns of a file are those that the table has in it.

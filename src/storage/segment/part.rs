@@ -10,6 +10,7 @@ use super::file::SegmentFile;
 use crate::error::{Error, Result};
 use crate::storage::manifest::PartEntry;
 use crate::storage::map::MappedFile;
+use crate::storage::statistics::{self, ColumnStatistics};
 
 /// A file that is opened when a column of it is first asked for. Shared by all versions that name it.
 pub(super) struct Part {
@@ -22,6 +23,8 @@ pub(super) struct Part {
 pub(super) struct Opened {
     file: SegmentFile,
     batches: Vec<Batch>,
+    /// Of each column; none if the file has none.
+    statistics: OnceLock<Vec<Option<ColumnStatistics>>>,
 }
 
 /// A decoded batch. Its columns may be handed out once they are `valid`.
@@ -68,6 +71,18 @@ impl Part {
         Ok(decoded.column(column))
     }
 
+    /// What is known of the values of a column, without a look at them.
+    pub fn statistics(&self, column: usize, rows: &[u32]) -> Result<Option<&ColumnStatistics>> {
+        let Opened { file, statistics, .. } = self.opened(rows)?;
+        if let Some(known) = statistics.get() {
+            return Ok(known.get(column).and_then(Option::as_ref));
+        }
+        let text = file.statistics();
+        let parsed = text.map_or(Ok(Vec::new()), |text| statistics::parse(text, file.fields().len()));
+        let parsed = parsed.map_err(|reason| self.damaged(reason))?;
+        Ok(statistics.get_or_init(|| parsed).get(column).and_then(Option::as_ref))
+    }
+
     pub fn damaged(&self, reason: impl Into<String>) -> Error {
         Error::corrupted(&self.path, reason)
     }
@@ -80,6 +95,6 @@ impl Part {
         let file = SegmentFile::open(bytes, self.entry.footer_crc32c, rows.len());
         let file = file.map_err(|reason| self.damaged(reason))?;
         let batches = rows.iter().map(|_| Batch::default()).collect();
-        Ok(self.opened.get_or_init(|| Opened { file, batches }))
+        Ok(self.opened.get_or_init(|| Opened { file, batches, statistics: OnceLock::new() }))
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
-use arrow::array::{FixedSizeListArray, Float32Array, RecordBatch, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
+use arrow::array::{FixedSizeListArray, Float32Array, Int64Array, ListArray, RecordBatch, UInt64Array};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema, UInt64Type};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::distance::Metric;
+use crate::index::scalar::ScalarKind;
 use crate::index::{IndexConfig, IvfFlatConfig, IvfPqConfig};
 use crate::progress::Progress;
 use crate::query::{Nearest, Request, Rows};
@@ -132,6 +133,92 @@ fn an_index_of_which_much_is_gone_is_written_again_without_it() {
         table.delete("id = 1999", &Progress::none()).unwrap();
         check(&table);
     }
+}
+
+#[test]
+fn rows_that_came_later_join_scalar_indexes_in_files_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let labels = |ids: std::ops::Range<u64>| {
+        let labels =
+            ids.clone().map(|id| (id % 5 > 0).then(|| (0..id % 5).map(move |i| Some((i * id % 11) as i32))));
+        let values = ids.clone().map(|id| (id % 9 > 0).then(|| (id * 7919 % 1009) as i64));
+        let columns: Vec<(&str, arrow::array::ArrayRef)> = vec![
+            ("id", Arc::new(UInt64Array::from_iter_values(ids))),
+            ("value", Arc::new(values.collect::<Int64Array>())),
+            ("labels", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(labels))),
+        ];
+        RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, column)| (name, column, true)),
+        )
+        .unwrap()
+    };
+    let first = labels(0..2000);
+    let create =
+        Table::create(folder.path(), "t", &first.schema(), CreateMode::Create, TableOptions::default());
+    let mut writer = create.unwrap();
+    writer.write(&first).unwrap();
+    let table = writer.finish().unwrap();
+    for (column, kind) in
+        [("value", ScalarKind::BTree), ("id", ScalarKind::Bitmap), ("labels", ScalarKind::LabelList)]
+    {
+        let options = IndexOptions { config: IndexConfig::Scalar(kind), ..IndexOptions::default() };
+        table.create_index(column, &options, &Progress::none()).unwrap();
+    }
+    // Beside a table that has no index.
+    let other = folder.path().join("other");
+    let plain = Table::create(&other, "t", &first.schema(), CreateMode::Create, TableOptions::default());
+    let mut plain = plain.unwrap();
+    plain.write(&first).unwrap();
+    let plain = plain.finish().unwrap();
+    let check = |files: usize| {
+        for filter in [
+            "value < 100",
+            "value BETWEEN 5 AND 900 AND id % 2 = 0",
+            "value IS NULL",
+            "value IN (1, 7, 500, 1008) OR id < 3",
+            "id IN (5, 1999, 2050, 2190, 2700)",
+            "array_has(labels, 3)",
+            "array_has_all(labels, [0, 4]) AND value > 20",
+            "labels IS NULL OR NOT array_has_any(labels, [0, 1])",
+        ] {
+            let filter = Some(filter.into());
+            assert_eq!(
+                table.count_rows(filter.as_ref()).unwrap(),
+                plain.count_rows(filter.as_ref()).unwrap(),
+                "{filter:?}"
+            );
+        }
+        for index in table.list_indices().unwrap() {
+            assert_eq!((index.unindexed_rows, index.entry.files.len()), (0, files), "{}", index.entry.name);
+            assert_eq!(index.entry.rows, index.entry.covered_rows);
+        }
+        table.current().unwrap().verify().unwrap();
+    };
+    let both = |ids: std::ops::Range<u64>, gone: &str| {
+        for table in [&table, &plain] {
+            table.add(&labels(ids.clone())).unwrap();
+            table.delete(gone, &Progress::none()).unwrap();
+        }
+    };
+
+    both(2000..2100, "id % 10 = 3 AND id >= 2000");
+    assert_eq!(extend(&table), ExtendedIndexes { rows_added: 3 * 90, indexes: 3 });
+    check(2);
+    assert_eq!(extend(&table), ExtendedIndexes::default());
+    // The small file is written again with the new rows, the large one is not.
+    both(2100..2200, "id % 50 = 7");
+    assert_eq!(extend(&table).rows_added, 3 * 98);
+    for index in table.list_indices().unwrap() {
+        assert_eq!(index.entry.files.len(), 2);
+    }
+    // So many that all files become one.
+    both(2200..2800, "id = 0");
+    extend(&table);
+    check(1);
+    // Much is gone, so that all is written again without it.
+    both(2800..2801, "id < 1000");
+    extend(&table);
+    check(1);
 }
 
 #[test]

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::versions::Memory;
 use crate::error::Result;
-use crate::index::scalar::ScalarKind;
 use crate::progress::Progress;
 use crate::query::Snapshot;
 use crate::storage::{IndexEntry, Manifest, SegmentEntry, Version};
@@ -31,23 +30,17 @@ const UNINDEXED_ROWS_RESTING: u64 = 256;
 const UNINDEXED_SHARE: u64 = 100;
 const UNINDEXED_SHARE_RESTING: u64 = 1000;
 
-/// Scalar indexes are built anew for new rows, so they wait for more of them.
-const UNINDEXED_ROWS_SCALAR: u64 = 16_384;
-const UNINDEXED_SHARE_SCALAR: u64 = 8;
-
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Task {
     /// Writes neighbouring segments as one, or one segment without its deleted rows.
     Compact(Range<usize>),
-    /// Adds rows to the index of vectors with this place in the manifest, or takes those out that are gone.
+    /// Adds rows to the index with this place in the manifest, or takes those out that are gone.
     Extend(usize),
     /// Measures an index of vectors, because many of its rows are new.
     Check(usize),
     /// Trains an index of vectors again, because it has become worse.
     Retrain(usize),
-    /// Builds scalar indexes again.
-    Reindex,
     /// Removes old versions, and what nobody names.
     CleanUp,
 }
@@ -82,11 +75,7 @@ fn next_task(
     }
     for (at, index) in manifest.indexes.iter().enumerate() {
         let unindexed = rows_from(index.row_id_end)?;
-        if ScalarKind::parse(&index.kind).is_some() {
-            if unindexed >= UNINDEXED_ROWS_SCALAR.max(index.covered_rows / UNINDEXED_SHARE_SCALAR) {
-                return Ok(Some(Task::Reindex));
-            }
-        } else if wants_rows(index, manifest, unindexed, resting) {
+        if wants_rows(index, manifest, unindexed, resting) {
             return Ok(Some(Task::Extend(at)));
         }
     }
@@ -107,7 +96,7 @@ fn is_wasteful(segment: &SegmentEntry) -> bool {
         && u128::from(bytes) * u128::from(deleted) >= u128::from(DELETED_BYTES) * u128::from(segment.rows)
 }
 
-/// Whether an index of vectors should get the rows that it does not cover, or lose those that are gone.
+/// Whether an index should get the rows that it does not cover, or lose those that are gone.
 fn wants_rows(index: &IndexEntry, manifest: &Manifest, unindexed: u64, resting: bool) -> bool {
     let (rows, share) = match resting {
         true => (UNINDEXED_ROWS_RESTING, UNINDEXED_SHARE_RESTING),
@@ -138,11 +127,6 @@ impl Table {
             }
             Task::Check(index) => self.check_index(snapshot, *index, progress),
             Task::Retrain(index) => self.retrain_index(snapshot, *index, progress),
-            Task::Reindex => {
-                let before = self.version()?;
-                self.reindex(progress)?;
-                Ok(self.version()? > before)
-            }
             Task::CleanUp => {
                 let cleaned = self.clean_up(&memory.cleanup(), progress)?;
                 memory.cleaned(self, cleaned.versions_removed)?;

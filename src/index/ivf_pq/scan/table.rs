@@ -106,16 +106,33 @@ impl ScanTable {
         threshold: f32,
         estimates: &mut [f32; BLOCK_ROWS],
     ) -> u64 {
-        self.scan_with(kernels(), block, lower, base, factor, threshold, estimates)
+        self.scan_some(block, lower, u64::MAX, base, factor, threshold, estimates)
+    }
+
+    /// As [`ScanTable::scan`], of those rows only whose bits are set in `wanted`.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "as `scan`, for some rows")]
+    pub fn scan_some(
+        &mut self,
+        block: &[u8],
+        lower: &[u8],
+        wanted: u64,
+        base: f32,
+        factor: f32,
+        threshold: f32,
+        estimates: &mut [f32; BLOCK_ROWS],
+    ) -> u64 {
+        self.scan_with(kernels(), block, lower, wanted, base, factor, threshold, estimates)
     }
 
     #[inline]
-    #[expect(clippy::too_many_arguments, reason = "as `scan`, for any kernels")]
+    #[expect(clippy::too_many_arguments, reason = "as `scan_some`, for any kernels")]
     pub(super) fn scan_with(
         &mut self,
         kernels: &Kernels,
         block: &[u8],
         lower: &[u8],
+        wanted: u64,
         base: f32,
         factor: f32,
         threshold: f32,
@@ -129,7 +146,7 @@ impl ScanTable {
         prefetch::ahead(block.scales);
         let Quantised { bias, step, .. } = self.sixteens;
         let estimate = Estimate { base, factor, bias: bias + self.doubt.allowance(), step, threshold };
-        let below = (kernels.estimate)(&estimate, &sums, block.adds, block.scales, estimates);
+        let below = wanted & (kernels.estimate)(&estimate, &sums, block.adds, block.scales, estimates);
         let Some(whole) = &self.whole else { return below };
         let lower_bytes = self.layout.lower_bytes();
         let lower = |row: usize| &lower[row * lower_bytes..][..lower_bytes];

@@ -73,18 +73,19 @@ proptest! {
         base in -10.0..10.0f32,
         factor in prop_oneof![Just(-2.0f32), Just(-1.0)],
         threshold in prop_oneof![4 => -50.0..50.0f32, 1 => Just(f32::INFINITY)],
+        wanted in prop_oneof![Just(u64::MAX), any::<u64>()],
     ) {
         let ((block, lower), table) = (rows.pack(), ScanTable::new(rows.layout, &values));
         let learnt = |kernels: &Kernels| {
             let mut table = table.clone();
-            table.scan_with(kernels, &block, &lower, 0.0, factor, f32::INFINITY, &mut [0.0; BLOCK_ROWS]);
+            table.scan_with(kernels, &block, &lower, u64::MAX, 0.0, factor, f32::INFINITY, &mut [0.0; BLOCK_ROWS]);
             table
         };
         let mut expected = [0.0; BLOCK_ROWS];
-        let below = learnt(&scalar::KERNELS).scan_with(&scalar::KERNELS, &block, &lower, base, factor, threshold, &mut expected);
+        let below = learnt(&scalar::KERNELS).scan_with(&scalar::KERNELS, &block, &lower, wanted, base, factor, threshold, &mut expected);
         for kernels in supported() {
             let mut found = [0.0; BLOCK_ROWS];
-            let found_below = learnt(&kernels).scan_with(&kernels, &block, &lower, base, factor, threshold, &mut found);
+            let found_below = learnt(&kernels).scan_with(&kernels, &block, &lower, wanted, base, factor, threshold, &mut found);
             prop_assert_eq!(found.map(f32::to_bits), expected.map(f32::to_bits), "{}", kernels.name);
             prop_assert_eq!(found_below, below, "{}", kernels.name);
         }

@@ -1,4 +1,5 @@
-//! Values as keys: bytes whose order is that of the values, so that one file format serves every type.
+//! Values as keys: bytes whose order is that of the values, so that what is said of values in files is said of every
+//! type in the same way: by indexes, and by the statistics of segments.
 //!
 //! The order is that of filters: -0.0 and 0.0 are one value, so are all NaNs, and a NaN is greater than every
 //! number. Text is ordered by its bytes.
@@ -34,7 +35,7 @@ pub enum KeyType {
 
 impl KeyType {
     /// Every type, in the order of their numbers in files.
-    pub(super) const ALL: [Self; 7] =
+    pub const ALL: [Self; 7] =
         [Self::Boolean, Self::Signed, Self::Unsigned, Self::Float, Self::Decimal, Self::Text, Self::Bytes];
 
     /// What the values of a type are as keys; `None` if they have no order here.
@@ -62,12 +63,12 @@ impl KeyType {
     }
 
     /// Its number in files.
-    pub(super) fn number(self) -> u32 {
+    pub fn number(self) -> u32 {
         self as u32
     }
 
     /// Bytes of every key; `None` if they differ in length.
-    pub(super) fn width(self) -> Option<usize> {
+    pub fn width(self) -> Option<usize> {
         match self {
             Self::Boolean => Some(1),
             Self::Signed | Self::Unsigned | Self::Float => Some(8),
@@ -176,14 +177,46 @@ impl Keys {
         }
     }
 
+    /// The least and the greatest key; `None` if there is none.
+    pub fn extremes(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let rows = (0..self.rows).filter(|&row| !self.is_null(row));
+        match &self.values {
+            Values::Eight(bits) => ends(rows.map(bits))
+                .map(|(least, most)| (least.to_be_bytes().to_vec(), most.to_be_bytes().to_vec())),
+            Values::Short(offsets, bytes) => {
+                let key = |row: usize| &bytes[offsets[row] as usize..offsets[row + 1] as usize];
+                ends(rows.map(key)).map(|(least, most)| (least.to_vec(), most.to_vec()))
+            }
+            Values::Long(offsets, bytes) => {
+                let key = |row: usize| &bytes[offsets[row] as usize..offsets[row + 1] as usize];
+                ends(rows.map(key)).map(|(least, most)| (least.to_vec(), most.to_vec()))
+            }
+            Values::Boolean(_) | Values::Sixteen(_) => ends(rows.map(|row| self.with(row, <[u8]>::to_vec))),
+        }
+    }
+
     /// The keys that are not null, ascending, each once.
-    pub(super) fn sorted(&self) -> Vec<Vec<u8>> {
+    pub fn sorted(&self) -> Vec<Vec<u8>> {
         let rows = (0..self.rows).filter(|&row| !self.is_null(row));
         let mut keys: Vec<Vec<u8>> = rows.map(|row| self.with(row, <[u8]>::to_vec)).collect();
         keys.sort_unstable();
         keys.dedup();
         keys
     }
+}
+
+/// The least and the greatest of some keys.
+fn ends<K: Ord + Clone>(mut keys: impl Iterator<Item = K>) -> Option<(K, K)> {
+    let first = keys.next()?;
+    Some(keys.fold((first.clone(), first), |(least, most), key| {
+        if key < least {
+            (key, most)
+        } else if key > most {
+            (least, key)
+        } else {
+            (least, most)
+        }
+    }))
 }
 
 /// `array` without its encoding, in a type that [`Keys::new`] reads.
