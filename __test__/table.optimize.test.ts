@@ -30,7 +30,12 @@ test('optimize joins files, removes old versions, and says so', async () => {
   expect(stats.prune.oldVersionsRemoved).toBe(21);
   expect(stats.prune.bytesRemoved).toBeGreaterThan(1000);
   expect(before).toBeGreaterThan(40);
-  expect(filesIn(folder)).toHaveLength(2);
+  // The rows, the version, and up to where versions may be missing.
+  expect(filesIn(folder).map((file) => file.replace(/.*\./, ''))).toEqual([
+    'arrow',
+    'json',
+    'oldest',
+  ]);
   expect(await table.countRows()).toBe(10);
   expect((await table.search([15, 15]).limit(1).toArray())[0]!.id).toBe(15);
   expect(await table.listVersions()).toHaveLength(1);
