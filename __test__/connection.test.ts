@@ -65,6 +65,7 @@ describe('connect', () => {
     ['x', { durability: 'fast' }, 'durability is "fast"'],
     ['x', { durability: true }, 'durability is true'],
     ['x', { readConsistencyIntervall: 1 }, "did you mean 'readConsistencyInterval'?"],
+    ['x', { keepVersions: 0 }, 'keepVersions is 0'],
     ['x', 5, 'the options of connect is 5'],
   ])('refuses %j with %j', async (uri, options, message) => {
     const error = await rejection(connect(uri as any, options as any));

@@ -2,12 +2,12 @@
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { connect, Index } from '../lib/index.js';
+import { connect, Index, type KeepVersions, type OptimizeOptions } from '../lib/index.js';
 import { filesIn, ladder, rejection, temporaryFolder } from './support.js';
 
 async function manyVersions() {
   const folder = temporaryFolder();
-  const db = await connect(folder);
+  const db = await connect(folder, { upkeep: false });
   const table = await db.createTable('t', [{ id: 0, vector: [0, 0] }]);
   for (let id = 1; id < 20; id++) await table.add([{ id, vector: [id, id] }]);
   await table.delete('id < 10');
@@ -53,6 +53,25 @@ test('optimize keeps the last hour unless told otherwise, and tagged versions al
   expect(await table.countRows()).toBe(5);
 });
 
+test('a connection says which versions stay, and optimize may say otherwise', async () => {
+  const { folder } = await manyVersions();
+  const versionsAfter = async (keepVersions: KeepVersions, ...given: [OptimizeOptions?]) => {
+    const table = await (await connect(join(folder, '..'), { keepVersions })).openTable('t');
+    await table.optimize(...given);
+    return (await table.listVersions()).length;
+  };
+
+  const all = await versionsAfter(Number.POSITIVE_INFINITY);
+  expect(all).toBeGreaterThan(21);
+  expect(await versionsAfter({ hours: 2 })).toBe(all);
+  expect(await versionsAfter({ versions: 3, minutes: 1, seconds: 30 })).toBe(all);
+  expect(await versionsAfter(1, { keepVersions: { days: 1 } })).toBe(all);
+  expect(await versionsAfter(8)).toBe(8);
+  expect(await versionsAfter({ versions: 5, seconds: 0 })).toBe(5);
+  expect(await versionsAfter({ hours: 1 }, { keepVersions: 3 })).toBe(3);
+  expect(await versionsAfter({ seconds: 0 })).toBe(1);
+});
+
 test('a handle that shows an old version reads on after it was removed', async () => {
   const { folder, table } = await manyVersions();
   const db = await connect(join(folder, '..'));
@@ -93,7 +112,7 @@ test('optimize adds rows to an index, and diskUsage tells where all bytes are', 
 
   const { index } = await table.optimize({ keepVersions: 1 });
 
-  expect(index).toEqual({ rowsIndexed: 100 });
+  expect(index).toEqual({ rowsIndexed: 100, retrained: 0 });
   expect(await table.indexStats('vector_idx')).toMatchObject({
     numIndexedRows: 2100,
     numUnindexedRows: 0,
@@ -150,6 +169,19 @@ test('what is wrong with the options is an error that names it', async () => {
     /valid Date/,
   );
   expect(await message(table.optimize({ keepVersions: 0 }))).toMatch(/keepVersions is 0/);
+  expect(await message(table.optimize({ keepVersions: '1h' } as any))).toMatch(
+    /keepVersions is "1h", but it must be a number of versions, or an object such as \{ hours: 2 \}/,
+  );
+  expect(await message(table.optimize({ keepVersions: {} }))).toMatch(/says something/);
+  expect(await message(table.optimize({ keepVersions: { hours: -1 } }))).toMatch(
+    /hours of keepVersions is -1/,
+  );
+  expect(await message(table.optimize({ keepVersions: { hour: 1 } } as any))).toMatch(
+    /did you mean 'hours'/,
+  );
+  expect(await message(table.optimize({ keepVersions: { versions: 1.5 } }))).toMatch(
+    /versions of keepVersions is 1.5/,
+  );
   expect(await message(table.optimize({ keepVersion: 3 } as any))).toMatch(
     /did you mean 'keepVersions'/,
   );

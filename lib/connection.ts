@@ -7,10 +7,19 @@ import { type SchemaLike, toSchema } from './arrow/schema.js';
 import { type CreateTableOptions, createTable } from './create-table.js';
 import type { Data } from './data.js';
 import { rethrow } from './errors.js';
+import { type KeepVersions, retention } from './keep-versions.js';
 import { addon } from './native.js';
 import type { NativeConnection } from './native-types.js';
 import type { RepairResult } from './optimize.js';
-import { checkOptions, invalid, number, oneOf, optionalWholeNumber, text } from './options.js';
+import {
+  checkOptions,
+  flag,
+  invalid,
+  number,
+  oneOf,
+  optionalWholeNumber,
+  text,
+} from './options.js';
 import type { RowsOf, StoredRow } from './row-types.js';
 import { Table } from './table.js';
 
@@ -22,6 +31,17 @@ export interface ConnectionOptions {
    */
   readConsistencyInterval?: number;
   /**
+   * Which versions of a table stay when it is put in order. Default: `{ versions: 100, hours: 1 }`, the last 100
+   * and everything of the last hour.
+   */
+  keepVersions?: KeepVersions;
+  /**
+   * Whether tables that this process writes to are kept in order in the background: small files joined, deleted rows
+   * taken off the disk, new rows added to indexes, old versions removed. See {@link Table.upkeepStatus}.
+   * Default: true.
+   */
+  upkeep?: boolean;
+  /**
    * What a write waits for before its promise resolves. Default: `"full"`.
    *
    * - `"full"`: the disk has it. Neither a killed process nor a power cut loses it.
@@ -31,6 +51,13 @@ export interface ConnectionOptions {
    */
   durability?: 'full' | 'relaxed';
 }
+
+const CONNECTION_OPTIONS: readonly (keyof ConnectionOptions)[] = [
+  'readConsistencyInterval',
+  'durability',
+  'keepVersions',
+  'upkeep',
+];
 
 /** Options of {@link Connection.tableNames}. */
 export interface TableNamesOptions {
@@ -62,11 +89,14 @@ export async function connect(
   if (typeof target === 'object' && target !== null) ({ uri, ...options } = target);
   else uri = target;
   text('uri', uri);
-  checkOptions<ConnectionOptions>('connect', options, ['readConsistencyInterval', 'durability']);
+  checkOptions<ConnectionOptions>('connect', options, CONNECTION_OPTIONS);
   const seconds = number('readConsistencyInterval', options?.readConsistencyInterval, 0);
-  const readConsistencyIntervalMs = seconds === undefined ? undefined : seconds * 1000;
-  const durability = oneOf('durability', options?.durability, ['full', 'relaxed']);
-  const native = addon().NativeConnection.connect(uri, { readConsistencyIntervalMs, durability });
+  const native = addon().NativeConnection.connect(uri, {
+    readConsistencyIntervalMs: seconds === undefined ? undefined : seconds * 1000,
+    durability: oneOf('durability', options?.durability, ['full', 'relaxed']),
+    keep: retention(options?.keepVersions),
+    upkeep: flag('upkeep', options?.upkeep),
+  });
   return new Connection(await rethrow(native));
 }
 

@@ -44,6 +44,7 @@ export type {
   Where,
 } from './filter.js';
 export { type DistanceType, Index, type IvfFlatOptions, type IvfPqOptions } from './indices.js';
+export type { KeepVersions } from './keep-versions.js';
 export type { Latency, MeasuredRecall, MeasureRecallOptions } from './measure-recall.js';
 export {
   type MergeExecuteOptions,
@@ -55,6 +56,7 @@ export type {
   OptimizeOptions,
   OptimizeStats,
   RepairResult,
+  UpkeepStatus,
   VerifyResult,
 } from './optimize.js';
 export { Query, TakeQuery } from './query.js';

@@ -35,6 +35,16 @@ export interface NativeConnectOptions {
   readConsistencyIntervalMs?: number;
   /** What a write waits for. Absent: the disk. */
   durability?: 'full' | 'relaxed';
+  /** Absent: the last 100, and all of the last hour. */
+  keep?: NativeRetention;
+  /** Absent: true. */
+  upkeep?: boolean;
+}
+
+export interface NativeRetention {
+  /** May be infinite. */
+  versions: number;
+  ageMs: number;
 }
 
 export interface NativeConnection {
@@ -113,6 +123,13 @@ export interface NativeTable {
   ): Promise<NativeOptimized>;
   verify(): Promise<NativeVerified>;
   diskUsage(): Promise<NativeDiskUsage>;
+  upkeepStatus(): NativeUpkeepStatus;
+}
+
+export interface NativeUpkeepStatus {
+  state: 'off' | 'idle' | 'waiting' | 'running';
+  done: number;
+  lastError?: string;
 }
 
 export interface NativeDeleted {
@@ -191,7 +208,8 @@ export interface NativeTag {
 export interface NativeOptimizeOptions {
   /** Milliseconds since 1970. */
   cleanupBeforeMs?: number;
-  keepVersions?: number;
+  keep?: NativeRetention;
+  retrain?: 'never' | 'if-worse' | 'always';
   deleteUnverified?: boolean;
 }
 
@@ -201,6 +219,7 @@ export interface NativeOptimized {
   filesRemoved: number;
   filesAdded: number;
   rowsIndexed: number;
+  retrained: number;
   bytesRemoved: number;
   oldVersionsRemoved: number;
 }
@@ -338,6 +357,7 @@ export interface NativeIndexStats {
   numIndices: number;
   /** JSON. */
   details: string;
+  retrain?: string;
 }
 
 export interface NativeTableStats {

@@ -4,26 +4,33 @@
  * @module
  */
 import { cancellable, type StageProgress } from './cancellable.js';
-import type { NativeTable } from './native-types.js';
-import { callback, checkOptions, flag, invalid, optionalWholeNumber } from './options.js';
+import { type KeepVersions, retention } from './keep-versions.js';
+import type { NativeOptimizeOptions, NativeTable } from './native-types.js';
+import { callback, checkOptions, flag, invalid } from './options.js';
 
 /** Options of {@link Table.optimize}. */
 export interface OptimizeOptions {
-  /** Versions made before this time are removed. Default: those that `keepVersions` says. */
+  /** Versions made before this time are removed. Default: those that `keepVersions` lets go. */
   cleanupOlderThan?: Date;
   /**
-   * How many of the newest versions stay. Default: the newest 100, and all of the last hour. Tagged versions
-   * always stay, and so does what a handle shows or a query reads.
+   * Which versions stay. Default: with `cleanupOlderThan` just the newest and those since then, else what
+   * {@link connect} was told.
    */
-  keepVersions?: number;
+  keepVersions?: KeepVersions;
+  /**
+   * Whether indexes of vectors are trained again, of all rows and with the settings they have. `"auto"`: those that
+   * find less than they were trained to, because rows came that are unlike the others, or that have many times the
+   * rows; indexes with new rows are measured for this. `true`: all. Default: false.
+   */
+  retrain?: boolean | 'auto';
   /**
    * Whether files that no version names are removed even if they are less than a day old. Only safe when
    * nobody else is writing to the table. Default: false.
    */
   deleteUnverified?: boolean;
   /**
-   * Called several times a second with the stages `"compact"`, `"encode"`, `"write"` and `"clean up"`. An error
-   * it throws ends the work.
+   * Called several times a second with the stages `"compact"`, `"encode"`, `"write"` and `"clean up"`, and, where
+   * indexes are measured or trained, `"measure"` and those of `createIndex`. An error it throws ends the work.
    */
   onProgress?: (progress: StageProgress) => void;
   /** Ends the work; what is done by then stays done, and the table is whole. */
@@ -39,9 +46,10 @@ export interface OptimizeStats {
     filesRemoved: number;
     filesAdded: number;
   };
-  /** Rows that indexes did not cover, and do now. */
+  /** Rows that indexes did not cover, and do now; and indexes that were trained again. */
   index: {
     rowsIndexed: number;
+    retrained: number;
   };
   /** What was removed from the disk. */
   prune: {
@@ -80,6 +88,21 @@ export interface DiskUsage {
   manifestBytes: number;
 }
 
+/** What {@link Table.upkeepStatus} tells. */
+export interface UpkeepStatus {
+  /**
+   * - `"off"`: the connection was opened with `upkeep: false`, or the table is closed.
+   * - `"idle"`: everything is done since this process last wrote.
+   * - `"waiting"`: it looks at what was written when nobody has written for two seconds, or another process is at it.
+   * - `"running"`: it is at work.
+   */
+  state: 'off' | 'idle' | 'waiting' | 'running';
+  /** How many things it has done, such as joining some files or adding rows to an index. */
+  done: number;
+  /** What went wrong last, if nothing went well since. It is tried again later. */
+  lastError?: string;
+}
+
 /** What {@link Connection.repairTable} found and did. */
 export interface RepairResult {
   /** The newest version now. */
@@ -100,23 +123,37 @@ export async function optimize(
   checkOptions<OptimizeOptions>('optimize', options, [
     'cleanupOlderThan',
     'keepVersions',
+    'retrain',
     'deleteUnverified',
     'onProgress',
     'signal',
   ]);
   const settings = {
     cleanupBeforeMs: time(options?.cleanupOlderThan),
-    keepVersions: optionalWholeNumber('keepVersions', options?.keepVersions),
+    keep: retention(options?.keepVersions),
+    retrain: retraining(options?.retrain),
     deleteUnverified: flag('deleteUnverified', options?.deleteUnverified),
   };
   const onProgress = callback('onProgress', options?.onProgress);
-  const { rowsIndexed, bytesRemoved, oldVersionsRemoved, ...compaction } = await cancellable(
-    'optimizing the table was cancelled; what was done by then stays done',
-    options?.signal,
-    onProgress,
-    (cancel, report) => table.optimize(settings, cancel, report),
-  );
-  return { compaction, index: { rowsIndexed }, prune: { bytesRemoved, oldVersionsRemoved } };
+  const { rowsIndexed, retrained, bytesRemoved, oldVersionsRemoved, ...compaction } =
+    await cancellable(
+      'optimizing the table was cancelled; what was done by then stays done',
+      options?.signal,
+      onProgress,
+      (cancel, report) => table.optimize(settings, cancel, report),
+    );
+  return {
+    compaction,
+    index: { rowsIndexed, retrained },
+    prune: { bytesRemoved, oldVersionsRemoved },
+  };
+}
+
+function retraining(retrain: boolean | 'auto' | undefined): NativeOptimizeOptions['retrain'] {
+  if (retrain === 'auto') return 'if-worse';
+  if (retrain !== undefined && typeof retrain !== 'boolean')
+    throw invalid('retrain', retrain, 'true, false or "auto"');
+  return retrain ? 'always' : 'never';
 }
 
 function time(date: Date | undefined): number | undefined {

@@ -64,6 +64,11 @@ export interface IndexStatistics {
   /** How many parts it has. */
   numIndices?: number;
   /**
+   * Why it should be trained again, if it should: because it finds less than it was trained to, or has many times the
+   * rows. Upkeep does it by itself, and `optimize({ retrain: 'auto' })` on request.
+   */
+  retrain?: string;
+  /**
    * Its settings, and how it was built. `skippedRows` counts the rows that an index of vectors leaves out: deleted
    * ones that are still in their files, and those without a vector.
    */

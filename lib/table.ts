@@ -25,6 +25,7 @@ import {
   type OptimizeOptions,
   type OptimizeStats,
   optimize,
+  type UpkeepStatus,
   type VerifyResult,
 } from './optimize.js';
 import { callback, checkOptions, invalid, list, oneOf, text } from './options.js';
@@ -352,6 +353,15 @@ export class Table<Row = Record<string, any>> {
    */
   async optimize(options?: OptimizeOptions): Promise<OptimizeStats> {
     return optimize(this.#native, options);
+  }
+
+  /**
+   * How upkeep of this table is doing in this process: what {@link Table.optimize} does, done by itself in the
+   * background once something was written. Reads, writes and the end of the process do not wait for it, and what goes
+   * wrong with it is told here only.
+   */
+  upkeepStatus(): UpkeepStatus {
+    return this.#native.upkeepStatus();
   }
 
   /** Reads every file of every version and compares it with its checksum. */

@@ -50,7 +50,8 @@ export class Folder {
 
   /** The paths of files that no entry named, documents apart. */
   unnamed(): string[] {
-    const isDocument = (path: string) => /^(versions|tags|pinned)\//.test(path);
+    const isDocument = (path: string) =>
+      /^(versions|tags|pinned)\//.test(path) || path === 'upkeep.lock';
     return this.paths.filter((path) => !this.#named.has(path) && !isDocument(path));
   }
 }

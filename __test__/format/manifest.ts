@@ -69,6 +69,8 @@ export const VECTOR_DETAILS = object({
   partitions: object({ empty: count, smallest: count, largest: count }),
   calibration: nullOr(object({ queries: count, efforts: array(EFFORT) })),
   warning: nullOr(text),
+  rowIdEnd: count,
+  lastCheck: nullOr(object({ recall: number, expected: number, queries: count, rowIdEnd: count })),
 });
 
 /** The details of a scalar index. */

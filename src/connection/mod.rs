@@ -14,20 +14,36 @@ use crate::error::{Error, IoContext, Result};
 use crate::progress::Progress;
 use crate::storage::files;
 use crate::storage::{Manifest, TemporaryFolder};
-use crate::table::{CreateMode, Repaired, Table, TableOptions, Writer, name_of, remove_dropped};
+use crate::table::{CreateMode, Repaired, Retention, Table, TableOptions, Writer, name_of, remove_dropped};
 
 use uri::Location;
 
 pub use crate::storage::Durability;
 
 /// How a connection behaves.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct ConnectOptions {
     /// How old a table's snapshot may be before a read looks for a newer version. Default zero:
     /// every read sees all that was committed before it, by any process.
     pub read_consistency_interval: Duration,
     /// What a write waits for before it is acknowledged. Default: that it survives a power cut.
     pub durability: Durability,
+    /// Which versions of a table stay when it is put in order. Default: the last 100, and all of the last hour.
+    pub retention: Retention,
+    /// Whether tables are kept in order in the background once they are written to: see
+    /// [`Table::upkeep_status`]. Default: yes.
+    pub upkeep: bool,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            read_consistency_interval: Duration::ZERO,
+            durability: Durability::default(),
+            retention: Retention::default(),
+            upkeep: true,
+        }
+    }
 }
 
 /// A handle to a folder of tables. Clones are the same handle: closing one closes all.
@@ -161,9 +177,8 @@ impl Connection {
     }
 
     fn table_options(&self, place: &Place) -> TableOptions {
-        let read_consistency_interval = self.handle.options.read_consistency_interval;
-        let durability = self.handle.options.durability;
-        TableOptions { read_consistency_interval, durability, home: place.home.clone() }
+        let ConnectOptions { read_consistency_interval, durability, retention, upkeep } = self.handle.options;
+        TableOptions { read_consistency_interval, durability, home: place.home.clone(), retention, upkeep }
     }
 
     fn place(&self) -> Result<Place> {

@@ -110,6 +110,49 @@ impl IndexConfig {
         }
     }
 
+    /// What an index of this kind was built with, by [`Built::details`](super::Built::details). What nobody asked for
+    /// stays unasked, so that it fits the rows of today. `None` for an index that is not of vectors.
+    pub fn of_built(kind: &str, details: &Value) -> Option<Self> {
+        let settings = details.get("settings")?;
+        let number = |name: &str| settings[name].as_u64().and_then(|number| u32::try_from(number).ok());
+        let rows = details["indexedRows"].as_u64()? + details["skippedRows"].as_u64()?;
+        let metric = Metric::parse(settings["distanceType"].as_str()?)?;
+        let partitions = number("numPartitions").filter(|&asked| asked != default_partitions(rows));
+        let (iterations_max, sample_rate) = (number("maxIterations")?, number("sampleRate")?);
+        let seed = settings["seed"].as_u64()?;
+        let accelerator = Accelerator::parse(settings["accelerator"].as_str()?);
+        match kind {
+            "IVF_PQ" => Some(Self::IvfPq(IvfPqConfig {
+                metric,
+                partitions,
+                sub_vectors: Some(number("numSubVectors")?),
+                bits: u8::try_from(number("numBits")?).ok()?,
+                iterations_max,
+                sample_rate,
+                seed,
+                accelerator,
+            })),
+            "IVF_FLAT" => Some(Self::IvfFlat(IvfFlatConfig {
+                metric,
+                partitions,
+                iterations_max,
+                sample_rate,
+                seed,
+                accelerator,
+            })),
+            _ => None,
+        }
+    }
+
+    /// How many partitions were asked for.
+    pub fn partitions(&self) -> Option<u32> {
+        match self {
+            Self::IvfPq(config) => config.partitions,
+            Self::IvfFlat(config) => config.partitions,
+            Self::Auto | Self::Scalar(_) => None,
+        }
+    }
+
     /// The index to build on a column of this type: what [`IndexConfig::Auto`] means there, or this.
     pub fn for_column(&self, data_type: &DataType) -> Self {
         match (self, ScalarKind::default_for(data_type)) {
@@ -205,6 +248,11 @@ pub fn default_sub_vectors(dim: usize) -> usize {
     let target = dim as f64 / 8.0;
     let distance = |divisor: usize| (divisor as f64 / target).ln().abs();
     divisors(dim).min_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap_or(1)
+}
+
+/// The partitions of an index for which none were asked.
+pub(super) fn default_partitions(rows: u64) -> u32 {
+    (rows as f64).sqrt().round().max(1.0) as u32
 }
 
 fn check_training(partitions: Option<u32>, iterations_max: u32, sample_rate: u32) -> Result<()> {

@@ -11,10 +11,10 @@ use crate::error::{Error, Result};
 use crate::node::ipc;
 use crate::node::job::{Pool, promise};
 use crate::node::table::NativeTable;
-use crate::node::upkeep::NativeRepaired;
+use crate::node::upkeep::{NativeRepaired, NativeRetention, stop_at_exit};
 use crate::node::writer::NativeWriter;
 use crate::progress::Progress;
-use crate::table::CreateMode;
+use crate::table::{CreateMode, Retention};
 
 /// How a connection behaves. `lib/connection.ts` documents it.
 #[napi(object)]
@@ -23,6 +23,10 @@ pub struct NativeConnectOptions {
     pub read_consistency_interval_ms: Option<f64>,
     /// What a write waits for: `full` or `relaxed`. Default: `full`.
     pub durability: Option<String>,
+    /// Which versions stay when a table is put in order. Default: the last 100, and all of the last hour.
+    pub keep: Option<NativeRetention>,
+    /// Whether tables are kept in order in the background. Default: yes.
+    pub upkeep: Option<bool>,
 }
 
 /// A folder of tables. `lib/connection.ts` documents it.
@@ -36,12 +40,15 @@ impl NativeConnection {
     /// Opens, and if need be makes, the folder at `uri`.
     #[napi(ts_return_type = "Promise<NativeConnection>")]
     pub fn connect(env: &Env, uri: String, options: NativeConnectOptions) -> napi::Result<Object<'_>> {
+        stop_at_exit(env)?;
         let milliseconds = options.read_consistency_interval_ms.unwrap_or(0.0).max(0.0);
         let read_consistency_interval = Duration::from_millis(milliseconds as u64);
+        let retention = options.keep.map(Retention::from).unwrap_or_default();
+        let upkeep = options.upkeep.unwrap_or(true);
         promise(env, Pool::Reads, move || {
             let durability = options.durability.as_deref().map(Durability::parse).transpose()?;
             let durability = durability.unwrap_or_default();
-            let options = ConnectOptions { read_consistency_interval, durability };
+            let options = ConnectOptions { read_consistency_interval, durability, retention, upkeep };
             Ok(Self { connection: Connection::connect(&uri, options)? })
         })
     }

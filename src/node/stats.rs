@@ -64,6 +64,8 @@ pub struct NativeIndexStats {
     pub num_indices: u32,
     /// Settings, times and devices, as JSON.
     pub details: String,
+    /// Why it should be trained again.
+    pub retrain: Option<String>,
 }
 
 impl From<IndexInfo> for NativeIndexStats {
@@ -75,6 +77,7 @@ impl From<IndexInfo> for NativeIndexStats {
             index_type: info.entry.kind,
             distance_type: Some(info.entry.metric).filter(|metric| !metric.is_empty()),
             num_indices: 1,
+            retrain: info.retrain,
         }
     }
 }

@@ -89,10 +89,12 @@ impl NativeTable {
         self.lock().is_some()
     }
 
-    /// Lets go of the table's files, once the calls that are under way are done.
+    /// Ends upkeep, and lets go of the table's files, once the calls that are under way are done.
     #[napi]
     pub fn close(&self) {
-        self.lock().take();
+        if let Some(table) = self.lock().take() {
+            table.end_upkeep();
+        }
     }
 
     /// A line about the table.

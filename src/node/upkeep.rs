@@ -1,5 +1,9 @@
 //! Upkeep of a table, as JavaScript asks for it and sees its results.
 
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use napi::Env;
 use napi::bindgen_prelude::{Function, Object};
 use napi_derive::napi;
@@ -8,15 +12,37 @@ use crate::node::index::{self, NativeCancel, OnProgress};
 use crate::node::job::{Pool, promise};
 use crate::node::table::NativeTable;
 use crate::progress::Progress;
-use crate::table::{DiskUsage, OptimizeOptions, Optimized, Repaired, Verified};
+use crate::table::{
+    DiskUsage, OptimizeOptions, Optimized, Repaired, Retention, Retrain, UpkeepState, UpkeepStatus, Verified,
+    shut_down_upkeep,
+};
+
+/// Which versions stay.
+#[napi(object)]
+pub struct NativeRetention {
+    /// How many of the newest; may be infinite.
+    pub versions: f64,
+    /// How many milliseconds each stays in any case.
+    pub age_ms: f64,
+}
+
+impl From<NativeRetention> for Retention {
+    fn from(keep: NativeRetention) -> Self {
+        // Numbers that are too large become the largest.
+        Self { versions: keep.versions as usize, age: Duration::from_millis(keep.age_ms as u64) }
+    }
+}
 
 /// What stays when a table is put in order.
 #[napi(object)]
 pub struct NativeOptimizeOptions {
     /// Milliseconds since 1970: versions made before may go.
     pub cleanup_before_ms: Option<f64>,
-    /// How many of the newest versions stay.
-    pub keep_versions: Option<u32>,
+    /// Which versions stay.
+    pub keep: Option<NativeRetention>,
+    /// Which indexes are trained again: never (default), if-worse or always.
+    #[napi(ts_type = "'never' | 'if-worse' | 'always'")]
+    pub retrain: Option<String>,
     /// Whether files that no version names go even if they are new.
     pub delete_unverified: Option<bool>,
 }
@@ -25,7 +51,12 @@ impl From<NativeOptimizeOptions> for OptimizeOptions {
     fn from(options: NativeOptimizeOptions) -> Self {
         Self {
             cleanup_before_ms: options.cleanup_before_ms.map(|before| before as i64),
-            keep_versions: options.keep_versions.map(|keep| keep as usize),
+            keep: options.keep.map(Retention::from),
+            retrain: match options.retrain.as_deref() {
+                Some("always") => Retrain::Always,
+                Some("if-worse") => Retrain::IfWorse,
+                _ => Retrain::Never,
+            },
             delete_unverified: options.delete_unverified.unwrap_or(false),
         }
     }
@@ -44,6 +75,8 @@ pub struct NativeOptimized {
     pub files_added: f64,
     /// Rows that joined indexes.
     pub rows_indexed: f64,
+    /// Indexes that were trained again.
+    pub retrained: f64,
     /// Bytes of all files that went.
     pub bytes_removed: f64,
     /// Versions that went.
@@ -52,13 +85,14 @@ pub struct NativeOptimized {
 
 impl From<Optimized> for NativeOptimized {
     fn from(optimized: Optimized) -> Self {
-        let Optimized { compacted, indexes, cleaned } = optimized;
+        let Optimized { compacted, indexes, retrained, cleaned } = optimized;
         Self {
             fragments_removed: compacted.segments_removed as f64,
             fragments_added: compacted.segments_added as f64,
             files_removed: compacted.files_removed as f64,
             files_added: compacted.files_added as f64,
             rows_indexed: indexes.rows_added as f64,
+            retrained: retrained as f64,
             bytes_removed: cleaned.bytes_removed as f64,
             old_versions_removed: cleaned.versions_removed as f64,
         }
@@ -144,8 +178,60 @@ impl From<Repaired> for NativeRepaired {
     }
 }
 
+/// How upkeep is doing.
+#[napi(object)]
+pub struct NativeUpkeepStatus {
+    /// What it is at.
+    #[napi(ts_type = "'off' | 'idle' | 'waiting' | 'running'")]
+    pub state: String,
+    /// How many things it has done.
+    pub done: f64,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+impl From<UpkeepStatus> for NativeUpkeepStatus {
+    fn from(status: UpkeepStatus) -> Self {
+        let state = match status.state {
+            UpkeepState::Off => "off",
+            UpkeepState::Idle => "idle",
+            UpkeepState::Waiting => "waiting",
+            UpkeepState::Running => "running",
+        };
+        Self { state: state.to_owned(), done: status.done as f64, last_error: status.last_error }
+    }
+}
+
+/// How long the end of the process may wait for upkeep to stop: it does in a few milliseconds.
+const SHUT_DOWN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Has upkeep stop before the process ends, so that it leaves no files behind that nothing names. To be called on each
+/// thread of Node that uses tables.
+pub(super) fn stop_at_exit(env: &Env) -> napi::Result<()> {
+    /// Threads of Node that use the addon.
+    static ENVIRONMENTS: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static IS_KNOWN: Cell<bool> = const { Cell::new(false) });
+    if IS_KNOWN.replace(true) {
+        return Ok(());
+    }
+    ENVIRONMENTS.fetch_add(1, Ordering::Relaxed);
+    env.add_env_cleanup_hook((), |()| {
+        if ENVIRONMENTS.fetch_sub(1, Ordering::Relaxed) == 1 {
+            shut_down_upkeep(SHUT_DOWN_PATIENCE);
+        }
+    })?;
+    Ok(())
+}
+
 #[napi]
 impl NativeTable {
+    /// How upkeep of the table is doing.
+    #[napi]
+    pub fn upkeep_status(&self) -> NativeUpkeepStatus {
+        let off = UpkeepStatus { state: UpkeepState::Off, done: 0, last_error: None };
+        self.table().map_or(off, |table| table.upkeep_status()).into()
+    }
+
     /// Where the table's bytes are.
     #[napi(ts_return_type = "Promise<NativeDiskUsage>")]
     pub fn disk_usage<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {

@@ -9,6 +9,7 @@ use crate::progress::Progress;
 use crate::query::{Snapshot, column_name};
 use crate::storage::{IndexEntry, Manifest, NewFiles, Version};
 use crate::table::Table;
+use crate::table::retrain::{reason_to_retrain, trained_with};
 
 /// How an index is made.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct IndexInfo {
     pub indexed_rows: u64,
     /// Rows newer than the index. They are compared one by one, so they are found too.
     pub unindexed_rows: u64,
+    /// Why it should be trained again, if it should.
+    pub retrain: Option<String>,
 }
 
 impl IndexInfo {
@@ -62,7 +65,12 @@ impl Table {
         let name = options.name.clone().unwrap_or_else(|| format!("{column}_idx"));
         check_free(snapshot.version().manifest(), &name, options.replace)?;
 
-        let (entry, new_files) = self.build_index(&snapshot, name, column, &options.config, progress)?;
+        let (entry, mut new_files) = self.build_index(&snapshot, name, column, &options.config, progress)?;
+        if self.handle.options.durability.is_full() {
+            new_files.sync()?;
+        }
+        // Syncing takes longer than building a small index.
+        progress.check()?;
         let covered = snapshot.version().manifest();
         self.commit_files(new_files, |manifest| {
             check_free(manifest, &entry.name, options.replace)?;
@@ -132,13 +140,17 @@ impl Table {
             // Of the rows that went meanwhile the index may still know some.
             let indexed_rows = entry.rows.min(covered);
             let unindexed_rows = version.row_count() - covered;
-            Ok(IndexInfo { entry: entry.clone(), indexed_rows, unindexed_rows })
+            let retrain = reason_to_retrain(entry);
+            Ok(IndexInfo { entry: entry.clone(), indexed_rows, unindexed_rows, retrain })
         };
         version.manifest().indexes.iter().map(info).collect()
     }
 }
 
-fn entry(name: String, column: String, uuid: String, version: &Version, built: Built) -> IndexEntry {
+fn entry(name: String, column: String, uuid: String, version: &Version, mut built: Built) -> IndexEntry {
+    if built.metric.is_some() {
+        trained_with(version.manifest(), &mut built.details);
+    }
     IndexEntry {
         name,
         column,

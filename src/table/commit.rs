@@ -105,6 +105,7 @@ impl Table {
                 // A handle sees its own writes at once. What goes wrong here, the next read reports.
                 let synced = if is_full { Manifest::confirm(folder) } else { Ok(()) };
                 let _ = self.refresh(Duration::ZERO);
+                self.wrote(&published);
                 synced?;
                 return Ok(Committed { version: published.version, attempts });
             }
@@ -115,10 +116,10 @@ impl Table {
         unreachable!("there is always another attempt")
     }
 
-    /// The place at the head of the queue. None on a thread of rayon, which might do another job of the same
-    /// queue while it waits for part of this one: there, writers race as those of other processes do.
+    /// The place at the head of the queue. None on one of several threads of rayon, which might do another job of the
+    /// same queue while it waits for part of this one: there, writers race as those of other processes do.
     fn queue(&self) -> Option<MutexGuard<'_, ()>> {
-        let may_wait = rayon::current_thread_index().is_none();
+        let may_wait = rayon::current_thread_index().is_none() || rayon::current_num_threads() == 1;
         may_wait.then(|| self.handle.commits.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -20,7 +20,7 @@ use crate::storage::{
 use crate::table::Table;
 
 /// A segment with fewer rows is worth joining with its neighbours.
-const SMALL_ROWS: u64 = 100_000;
+pub(super) const SMALL_ROWS: u64 = 100_000;
 
 /// One row in so many may be deleted before a segment is worth writing again.
 const DELETED_SHARE: u64 = 10;

@@ -13,7 +13,7 @@ use crate::storage::{IndexEntry, Manifest, NewFiles};
 use crate::table::Table;
 
 /// One in so many of an index's rows may be gone before it is written again without them.
-const GONE_SHARE: u64 = 5;
+pub(super) const GONE_SHARE: u64 = 5;
 
 /// What was done to indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,7 +47,7 @@ impl Table {
     }
 
     /// How many rows an index got; `None` if nothing was done.
-    fn extend_index(
+    pub(super) fn extend_index(
         &self,
         snapshot: &Arc<Snapshot>,
         index: &OpenIndex,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 
+use crate::distance::Metric;
 use crate::error::{Error, Result};
 use crate::index::VectorColumn;
 use crate::progress::Progress;
@@ -81,18 +82,18 @@ impl Table {
             let reason = format!("no row of column '{column}' has a vector to ask with; add rows first");
             return Err(Error::NotEnoughRows { reason });
         }
-        compare(&snapshot, &column, &queries, options, progress)
+        compare(&snapshot, &column, None, &queries, options, progress)
     }
 }
 
 /// A row, and its vector.
-struct Sampled {
+pub(super) struct Sampled {
     row_id: u64,
     vector: Vec<f64>,
 }
 
 /// Up to `count` rows with usable vectors, one from each of as many equal stretches of the column.
-fn sample(column: &VectorColumn, count: usize) -> Vec<Sampled> {
+pub(super) fn sample(column: &VectorColumn, count: usize) -> Vec<Sampled> {
     let rows = column.row_count();
     let count = (count as u64).min(rows);
     let offsets = (0..count).map(|i| (u128::from(i) * u128::from(rows) / u128::from(count)) as u64);
@@ -105,9 +106,12 @@ fn sample(column: &VectorColumn, count: usize) -> Vec<Sampled> {
     usable.filter(|sampled| sampled.vector.iter().all(|value| value.is_finite())).collect()
 }
 
-fn compare(
+/// The answers to `queries` with an index of `column`, beside the exact ones. Without a `metric`, that of a search that
+/// does not say.
+pub(super) fn compare(
     snapshot: &Arc<Snapshot>,
     column: &str,
+    metric: Option<Metric>,
     queries: &[Sampled],
     options: &RecallOptions,
     progress: &Progress,
@@ -119,6 +123,7 @@ fn compare(
         let with_index = Nearest {
             vectors: vec![query.vector.clone()],
             column: Some(column.to_owned()),
+            metric,
             probes_min: options.probes,
             refine_factor: options.refine_factor,
             target_recall: options.target_recall,

@@ -24,9 +24,12 @@ mod name;
 mod optimize;
 mod read;
 mod repair;
+mod retention;
+mod retrain;
 mod rewrite;
 mod state;
 mod update;
+mod upkeep;
 mod verify;
 mod versions;
 mod writer;
@@ -58,8 +61,12 @@ pub use name::{check_name, folder_of, name_of};
 pub use optimize::{OptimizeOptions, Optimized};
 pub use read::TableStats;
 pub use repair::Repaired;
+pub use retention::Retention;
+pub use retrain::Retrain;
 use state::Current;
 pub use update::{NewValue, Updated};
+use upkeep::Keeper;
+pub use upkeep::{UpkeepState, UpkeepStatus, shut_down as shut_down_upkeep};
 pub use verify::Verified;
 pub use versions::{TagInfo, VersionInfo, VersionRef};
 pub use writer::{CreateMode, WriteMode, Writer};
@@ -77,6 +84,8 @@ struct Handle {
     /// `None` once the handle is closed.
     current: Mutex<Option<Current>>,
     commits: Queue,
+    /// `None` where upkeep is off.
+    keeper: Option<Keeper>,
 }
 
 /// How a handle behaves.
@@ -89,6 +98,11 @@ pub struct TableOptions {
     pub durability: Durability,
     /// The folder that goes with the last handle, if the table lives in one.
     pub home: Option<Arc<TemporaryFolder>>,
+    /// Which versions stay when the table is put in order. Default: the last 100, and all of the last hour.
+    pub retention: Retention,
+    /// Whether the table is kept in order in the background once this handle has written to it: see
+    /// [`Table::upkeep_status`]. Default: no.
+    pub upkeep: bool,
 }
 
 impl Table {
@@ -103,8 +117,9 @@ impl Table {
         let absent = || Error::table_not_found(name);
         let current = Current::open(&folder, &options)?.ok_or_else(absent)?;
         let commits = commit::queue_of(&folder);
-        let handle =
-            Handle { name: name.to_owned(), folder, options, current: Mutex::new(Some(current)), commits };
+        let keeper = options.upkeep.then(|| Keeper::enter(connection, name, &folder, &options));
+        let current = Mutex::new(Some(current));
+        let handle = Handle { name: name.to_owned(), folder, options, current, commits, keeper };
         Ok(Self { handle: Arc::new(handle) })
     }
 
@@ -141,9 +156,11 @@ impl Table {
         self.lock().is_some()
     }
 
-    /// Closes the handle and lets go of its files. Snapshots taken from it stay readable.
+    /// Closes the handle and lets go of its files. Snapshots taken from it stay readable. If it was the last handle
+    /// of this process, upkeep of the table has ended when this returns.
     pub fn close(&self) {
         *self.lock() = None;
+        self.end_upkeep();
     }
 
     /// The columns of the newest version.

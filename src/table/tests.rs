@@ -3,6 +3,8 @@ mod columns;
 mod indexes;
 mod model;
 mod power_cut;
+mod retrain;
+mod upkeep;
 
 use arrow::array::{ArrayRef, AsArray, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use quiverdb::table::{CreateMode, NewValue, OptimizeOptions};
+use quiverdb::table::{CreateMode, NewValue, OptimizeOptions, Retention};
 
 use crate::{child, connect, content_of, create_index, neighbours, none, rows, schema, task, upsert};
 
@@ -31,7 +31,7 @@ fn change_and_stop() {
         table.update(Some(counter.into()), &[("text".to_owned(), longer)], &none()).unwrap();
         table.delete(format!("id = {}", own(process, round)[0]), &none()).unwrap();
         if round % PROCESSES == process {
-            let options = OptimizeOptions { keep_versions: Some(20), ..OptimizeOptions::default() };
+            let options = OptimizeOptions { keep: Some(Retention::last(20)), ..OptimizeOptions::default() };
             table.optimize(&options, &none()).unwrap();
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use quiverdb::table::{
-    Alteration, CreateMode, NewColumn, NewType, OptimizeOptions, Table, TableOptions, VersionRef,
+    Alteration, CreateMode, NewColumn, NewType, OptimizeOptions, Retention, Table, TableOptions, VersionRef,
 };
 
 use crate::{connect, create_index, ids, none, rows, schema, upsert};
@@ -26,7 +26,7 @@ fn table_with_everything(folder: &Path) -> Table {
     let alteration = Alteration { column: "double".to_owned(), data_type, ..Alteration::default() };
     table.alter_columns(&[alteration], &none()).unwrap();
     table.delete("id = 2005", &none()).unwrap();
-    let options = OptimizeOptions { keep_versions: Some(3), ..OptimizeOptions::default() };
+    let options = OptimizeOptions { keep: Some(Retention::last(3)), ..OptimizeOptions::default() };
     table.optimize(&options, &none()).unwrap();
     table
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use quiverdb::connection::Connection;
 use quiverdb::table::{
-    Alteration, CreateMode, NewColumn, NewValue, OptimizeOptions, Table, VersionRef, WriteMode,
+    Alteration, CreateMode, NewColumn, NewValue, OptimizeOptions, Retention, Table, VersionRef, WriteMode,
 };
 
 use crate::{child, connect, create_index, ids, neighbours, none, rows, schema, task, upsert};
@@ -109,7 +109,7 @@ fn take(table: &Table, step: i64) {
             table.restore().unwrap();
         }
         7 | 15 => {
-            let options = OptimizeOptions { keep_versions: Some(2), ..OptimizeOptions::default() };
+            let options = OptimizeOptions { keep: Some(Retention::last(2)), ..OptimizeOptions::default() };
             table.optimize(&options, &none()).unwrap();
         }
         _ => {}

@@ -16,7 +16,7 @@ use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use quiverdb::error::Error;
-use quiverdb::table::{CreateMode, NewValue, OptimizeOptions, Table, VersionRef, WriteMode};
+use quiverdb::table::{CreateMode, NewValue, OptimizeOptions, Retention, Table, VersionRef, WriteMode};
 
 use crate::{child, connect, content_of, create_index, merge, neighbours, none, rows, schema, task};
 
@@ -138,7 +138,7 @@ fn look_after(table: &Table, random: &mut StdRng) -> Option<Done> {
         1 => drop(table.extend_indexes(&none()).unwrap()),
         2 => drop(table.compact(&none()).unwrap()),
         3 => {
-            let options = OptimizeOptions { keep_versions: Some(10), ..OptimizeOptions::default() };
+            let options = OptimizeOptions { keep: Some(Retention::last(10)), ..OptimizeOptions::default() };
             table.optimize(&options, &none()).unwrap();
         }
         4 => {

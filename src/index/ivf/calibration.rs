@@ -119,8 +119,14 @@ impl Effort {
     fn mix(self, other: Self, weight: f32, k: usize) -> Self {
         let between = |a: f32, b: f32| if a == b { a } else { a * (1.0 - weight) + b * weight };
         let candidates = between(self.candidates as f32, other.candidates as f32).ceil() as usize;
+        // The lowest number of all, which ends a search once there are k rows, has nothing between it and a reach.
+        let is_between = weight > 0.0 && weight < 1.0;
+        let reach = match self.reach.min(other.reach) {
+            f32::MIN if is_between => self.reach.max(other.reach),
+            _ => between(self.reach, other.reach),
+        };
         Self {
-            reach: between(self.reach, other.reach),
+            reach,
             candidates: candidates.max(k),
             probes: between(self.probes, other.probes),
             recall: between(self.recall, other.recall),
@@ -177,6 +183,16 @@ mod tests {
         let between = calibration.effort(3, 0.9);
         assert!(between.reach > 1.0 && between.reach < 3.0);
         assert!(between.candidates > 4 && between.candidates < 20, "{between:?}");
+    }
+
+    #[test]
+    fn where_the_first_partition_is_enough_for_many_rows_few_rows_still_reach_as_far_as_they_need() {
+        let enough = CalibrationEntry { reach: f32::MIN, ..entry(100, 0.9, 100, 1.0) };
+        let entries = [entry(10, 0.9, 20, 3.0), enough];
+        let calibration = Calibration::new(entries.to_vec()).unwrap();
+
+        assert_eq!(calibration.effort(11, 0.9).reach, 3.0);
+        assert_eq!(calibration.effort(100, 0.9).reach, f32::MIN);
     }
 
     #[test]

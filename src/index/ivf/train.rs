@@ -7,6 +7,7 @@ use super::{Space, Stopwatch};
 use crate::error::{Error, Result};
 use crate::gpu::Session;
 use crate::index::VectorColumn;
+use crate::index::config::default_partitions;
 use crate::kmeans::{self, Centroids};
 use crate::progress::Progress;
 
@@ -84,9 +85,9 @@ fn partition_count(asked: Option<u32>, rows: u64) -> Result<usize> {
     if rows == 0 {
         return Err(no_rows());
     }
-    let default = (rows as f64).sqrt().round().max(1.0) as usize;
+    let default = default_partitions(rows);
     match asked {
-        None => Ok(default),
+        None => Ok(default as usize),
         Some(asked) if u64::from(asked) <= rows => Ok(asked as usize),
         Some(asked) => Err(Error::invalid(
             "numPartitions",

@@ -30,11 +30,14 @@ pub(super) fn batch(rows: &[(i32, i32)]) -> RecordBatch {
     RecordBatch::try_new(schema(), vec![ids, ns, Arc::new(vectors)]).unwrap()
 }
 
-pub(super) fn table_of(rows: &[(i32, i32)]) -> (tempfile::TempDir, Table) {
+pub(super) fn table_with(options: TableOptions) -> (tempfile::TempDir, Table) {
     let folder = tempfile::tempdir().unwrap();
-    let options = TableOptions::default();
     let table = Table::create(folder.path(), "t", &schema(), CreateMode::Create, options).unwrap();
-    let table = table.finish().unwrap();
+    (folder, table.finish().unwrap())
+}
+
+pub(super) fn table_of(rows: &[(i32, i32)]) -> (tempfile::TempDir, Table) {
+    let (folder, table) = table_with(TableOptions::default());
     if !rows.is_empty() {
         table.add(&batch(rows)).unwrap();
     }

@@ -5,7 +5,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type};
 use proptest::prelude::*;
 
-use super::changes::{batch, create_index, everything_old, nearest, table_of, upsert};
+use super::changes::{batch, create_index, everything_old, nearest, table_with, upsert};
+use super::upkeep::wait_for_upkeep;
 use crate::progress::Progress;
 use crate::query::Request;
 use crate::table::*;
@@ -24,6 +25,8 @@ struct Model {
 #[derive(Debug, Clone)]
 enum Step {
     Add(Vec<(i32, i32)>),
+    /// So many rows, each added alone.
+    Trickle(i32),
     Delete(i32),
     Update(i32),
     Upsert(Vec<(i32, i32)>),
@@ -37,6 +40,8 @@ enum Step {
     Extra,
     /// Goes back to one of the versions there were.
     Restore(usize),
+    /// Waits until upkeep, if there is any, has nothing to do.
+    Rest,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -54,6 +59,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Extra),
         1 => (0..20usize).prop_map(Step::Restore),
         1 => rows().prop_map(Step::Overwrite),
+        1 => (30..45).prop_map(Step::Trickle),
+        1 => Just(Step::Rest),
     ]
 }
 
@@ -63,12 +70,19 @@ type History = Vec<(u64, Model)>;
 /// Does the step to the table and to the model.
 fn take(step: &Step, table: &Table, model: &mut Model, history: &mut History) {
     let none = Progress::none();
+    let has_upkeep = table.upkeep_status().state != UpkeepState::Off;
     let new = |rows: &[(i32, i32)]| rows.iter().map(|row| (row.0, row.1, None)).collect::<Vec<Row>>();
     let rows_of = &mut model.rows;
     match step {
         Step::Add(rows) => {
             table.add(&batch(rows)).unwrap();
             rows_of.extend(new(rows));
+        }
+        Step::Trickle(count) => {
+            for id in 0..*count {
+                table.add(&batch(&[(id, id % 6)])).unwrap();
+                rows_of.push((id, id % 6, None));
+            }
         }
         Step::Delete(n) => {
             let deleted = table.delete(format!("n = {n}"), &none).unwrap();
@@ -102,15 +116,20 @@ fn take(step: &Step, table: &Table, model: &mut Model, history: &mut History) {
         Step::Compact => drop(table.compact(&none).unwrap()),
         Step::ExtendIndexes => {
             table.extend_indexes(&none).unwrap();
-            assert!(table.list_indices().unwrap().iter().all(|index| index.unindexed_rows == 0));
+            // Of two who do the same, one does it.
+            assert!(
+                has_upkeep || table.list_indices().unwrap().iter().all(|index| index.unindexed_rows == 0)
+            );
         }
+        // It would take what upkeep is writing.
+        Step::CleanUp if has_upkeep => {}
         Step::CleanUp => {
             table.clean_up(&everything_old(), &none).unwrap();
             history.clear();
             assert_eq!(table.list_versions().unwrap().len(), 1);
         }
         Step::Optimize => {
-            let options = OptimizeOptions { keep_versions: Some(2), ..OptimizeOptions::default() };
+            let options = OptimizeOptions { keep: Some(Retention::last(2)), ..OptimizeOptions::default() };
             table.optimize(&options, &none).unwrap();
             history.clear();
         }
@@ -134,12 +153,20 @@ fn take(step: &Step, table: &Table, model: &mut Model, history: &mut History) {
         }
         Step::Restore(seen) if !history.is_empty() => {
             let (version, then) = &history[seen % history.len()];
-            table.checkout(&VersionRef::Number(*version)).unwrap();
+            match table.checkout(&VersionRef::Number(*version)) {
+                Err(Error::VersionNotFound { .. }) if has_upkeep => return,
+                checked_out => checked_out.unwrap(),
+            }
             assert_eq!(&content(table), then);
-            table.restore().unwrap();
+            match table.restore() {
+                Err(Error::VersionNotFound { .. }) if has_upkeep => return table.checkout_latest().unwrap(),
+                restored => drop(restored.unwrap()),
+            }
             *model = then.clone();
         }
         Step::Restore(_) => {}
+        Step::Rest if has_upkeep => assert_eq!(wait_for_upkeep(table).last_error, None),
+        Step::Rest => {}
     }
     history.push((table.version().unwrap(), model.clone()));
 }
@@ -169,28 +196,43 @@ fn distances(ids: impl Iterator<Item = i32>, id: i32) -> Vec<i32> {
     distances
 }
 
+/// Takes the steps, and compares the table with the model after each.
+fn check(steps: &[Step], options: TableOptions) -> Result<(), TestCaseError> {
+    let (folder, table) = table_with(options);
+    let (mut model, mut history) = (Model::default(), Vec::new());
+    for step in steps {
+        take(step, &table, &mut model, &mut history);
+        prop_assert_eq!(&content(&table), &model);
+        for id in [0, 39] {
+            let expected = distances(model.rows.iter().map(|row| row.0), id);
+            for exact in [true, false] {
+                let found = nearest(&table, id, 5, exact);
+                prop_assert_eq!(&distances(found.iter().map(|row| row.0), id), &expected, "exact: {}", exact);
+            }
+        }
+    }
+    table.close();
+    let reopened = Table::open(folder.path(), "t", TableOptions::default()).unwrap();
+    prop_assert_eq!(&content(&reopened), &model);
+    let matching = model.rows.iter().filter(|row| row.1 > 2).count() as u64;
+    prop_assert_eq!(reopened.count_rows(Some(&"n > 2".into())).unwrap(), matching);
+    reopened.current().unwrap().verify().unwrap();
+    Ok(())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn any_sequence_of_operations_leaves_what_a_list_would(steps in prop::collection::vec(step(), 1..16)) {
-        let (folder, table) = table_of(&[]);
-        let (mut model, mut history) = (Model::default(), Vec::new());
-        for step in &steps {
-            take(step, &table, &mut model, &mut history);
-            prop_assert_eq!(&content(&table), &model);
-            for id in [0, 39] {
-                let expected = distances(model.rows.iter().map(|row| row.0), id);
-                for exact in [true, false] {
-                    let found = nearest(&table, id, 5, exact);
-                    prop_assert_eq!(&distances(found.iter().map(|row| row.0), id), &expected, "exact: {}", exact);
-                }
-            }
-        }
-        let reopened = Table::open(folder.path(), "t", TableOptions::default()).unwrap();
-        prop_assert_eq!(&content(&reopened), &model);
-        let matching = model.rows.iter().filter(|row| row.1 > 2).count() as u64;
-        prop_assert_eq!(reopened.count_rows(Some(&"n > 2".into())).unwrap(), matching);
-        reopened.current().unwrap().verify().unwrap();
+        check(&steps, TableOptions::default())?;
+    }
+
+    #[test]
+    fn any_sequence_of_operations_leaves_what_a_list_would_beside_upkeep(
+        steps in prop::collection::vec(step(), 1..16),
+        kept in 1..40usize,
+    ) {
+        check(&steps, TableOptions { upkeep: true, retention: Retention::last(kept), ..TableOptions::default() })?;
     }
 }

@@ -190,7 +190,7 @@ fn change(table: &Table, step: &Step) {
         }
         Step::Compact => drop(table.compact(progress).unwrap()),
         Step::Optimize => {
-            let options = OptimizeOptions { keep_versions: Some(2), ..OptimizeOptions::default() };
+            let options = OptimizeOptions { keep: Some(Retention::last(2)), ..OptimizeOptions::default() };
             table.optimize(&options, progress).unwrap();
         }
         Step::CleanUp => drop(table.clean_up(&everything_old(), progress).unwrap()),
