@@ -18,6 +18,9 @@ const REFINE_MAX: usize = 10_000;
 /// by hand does not want to lose there what was found.
 const REFINE_RECALL: f64 = 0.99;
 
+/// How many times as far a search reaches where few rows match as where all do.
+const FILTERED_REACH: f32 = 3.0;
+
 /// Where the candidates come from.
 #[derive(Debug)]
 pub(crate) enum Access {
@@ -115,10 +118,9 @@ impl IndexAccess {
                 };
                 let effort = calibration.effort(spread(k, matching), *recall);
                 let expected = effort.probes.ceil() as usize;
-                let early_stop = Some(EarlyStop { k, reach: effort.reach, expected });
-                // Learnt without a filter, the reach says less where the matching rows lie otherwise.
-                let least = matching.map_or(0.0, |share| DEFAULT_PROBES as f64 / share.clamp(1e-6, 1.0));
-                let least = (least.ceil() as usize).min(max.unwrap_or(usize::MAX));
+                let reach = reach_among(effort.reach, matching.unwrap_or(1.0));
+                let early_stop = Some(EarlyStop { k, reach, expected });
+                let least = matching.map_or(0, |_| DEFAULT_PROBES).min(max.unwrap_or(usize::MAX));
                 Probe { probes_min: least.max(*min), probes_max: *max, early_stop, ..all }
             }
         }
@@ -159,6 +161,16 @@ impl IndexAccess {
 /// The k nearest of the rows that match, `matching` of all, are spread as so many nearest of all are.
 fn spread(k: usize, matching: Option<f64>) -> usize {
     (k as f64 / matching.unwrap_or(1.0).clamp(1e-9, 1.0)) as usize
+}
+
+/// How far to reach among rows of which a share matches, if this is how far to reach among all.
+///
+/// Rows that match may lie to one side of their partitions, so the centroids say less of where they are: of the clustered
+/// set's tenth with the least first values, the reach that was learnt without a filter finds 0.89 of the neighbours where
+/// it promises 0.95, and three times as much finds 0.96.
+fn reach_among(reach: f32, matching: f64) -> f32 {
+    let farther = 1.0 + (FILTERED_REACH - 1.0) * (1.0 - matching.clamp(0.0, 1.0)) as f32;
+    if reach < 0.0 { reach / farther } else { reach * farther }
 }
 
 /// Decides how `k` rows are found, and says which rows count: those with ids below the returned one.
