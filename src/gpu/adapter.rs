@@ -115,7 +115,10 @@ pub fn adapters() -> Vec<Adapter> {
 ///
 /// # Errors
 /// [`Error::GpuUnavailable`], which lists what was found.
-#[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "there are no adapters to choose from"))]
+#[cfg_attr(
+    all(not(feature = "gpu"), not(test)),
+    expect(dead_code, reason = "there are no adapters to choose from")
+)]
 pub(super) fn choose(
     accelerator: &Accelerator,
     found: Vec<Adapter>,
