@@ -5,8 +5,9 @@
 
 use std::path::PathBuf;
 
+use super::Ranking;
 use super::file::{Header, IndexFile};
-use crate::distance::prefetch;
+use crate::distance::{Metric, prefetch};
 use crate::error::{Error, Result};
 
 /// The files of an open index, at least one. The first is what was built; only it is calibrated.
@@ -45,8 +46,15 @@ impl IndexFiles {
     }
 
     /// Whether any file has rows in a partition.
-    pub(crate) fn has_rows(&self, partition: usize) -> bool {
+    fn has_rows(&self, partition: usize) -> bool {
         self.iter().any(|file| file.directory()[partition].rows > 0)
+    }
+
+    /// The order in which a query that is this point looks into the partitions that have rows.
+    pub(crate) fn ranking(&self, metric: Metric, query_point: &[f32]) -> Ranking<'_> {
+        let file = self.first();
+        let (mean, centroids, coarse) = (file.mean(), file.centroids(), file.coarse());
+        Ranking::new(metric, query_point, mean, centroids, coarse, |partition| self.has_rows(partition))
     }
 
     /// Starts to bring a partition near.

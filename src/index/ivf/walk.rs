@@ -103,40 +103,46 @@ struct Step {
     ranked: Ranked,
 }
 
-/// Goes all walks to their ends, and returns what each found. `counts` says whether a row of a partition counts; `scan`
-/// offers a partition's rows to the candidates of a walk and returns how many rows it looked at; it is told the partition
-/// that probably follows.
+/// Goes the walks of several queries to their ends, and returns what each found: nothing where there is no walk, because
+/// nothing can be near the query. With each walk comes what `scan` needs to know of the query. `counts` says whether a
+/// row of a partition counts; `scan` offers a partition's rows to the candidates of a walk and returns how many rows it
+/// looked at; it is told the partition that probably follows.
 ///
 /// Several walks go in waves, each in the order of partitions, so that a partition which many queries look into is read
 /// once while it is in a cache. What a walk finds does not depend on the others.
-pub(crate) fn walk(
-    mut walks: Vec<Walk<'_>>,
+pub(crate) fn walk<Q>(
+    queries: Vec<Option<(Walk<'_>, Q)>>,
     exact: bool,
     progress: &Progress,
     counts: &dyn Fn(usize) -> bool,
-    mut scan: impl FnMut(usize, Ranked, Option<usize>, &mut TopK) -> Result<u64>,
+    mut scan: impl FnMut(&mut Q, Ranked, Option<usize>, &mut TopK) -> Result<u64>,
 ) -> Result<Vec<Found>> {
+    let mut found: Vec<Found> = queries.iter().map(|_| Found::nothing(exact)).collect();
+    let walks = queries.into_iter().enumerate();
+    let mut walks: Vec<_> =
+        walks.filter_map(|(at, walk)| walk.map(|(walk, query)| (at, walk, query))).collect();
     let (mut steps, mut wave) = (Vec::new(), Vec::new());
     loop {
         steps.clear();
-        for (walk, walker) in walks.iter_mut().enumerate() {
+        for (walk, (_, walker, _)) in walks.iter_mut().enumerate() {
             walker.wave(&mut wave, counts);
             steps.extend(wave.iter().map(|&ranked| Step { walk, ranked }));
         }
         if steps.is_empty() {
-            return Ok(walks.into_iter().map(|walk| walk.end(exact)).collect());
+            walks.into_iter().for_each(|(at, walk, _)| found[at] = walk.end(exact));
+            return Ok(found);
         }
         if walks.len() > 1 {
             steps.sort_unstable_by_key(|step| (step.ranked.partition, step.walk));
         }
         for (at, &Step { walk, ranked }) in steps.iter().enumerate() {
             progress.check()?;
-            let walker = &mut walks[walk];
+            let (_, walker, query) = &mut walks[walk];
             let next = match steps.get(at + 1) {
                 Some(next) => Some(next.ranked.partition),
                 None => walker.ranking.known(walker.next),
             };
-            walker.rows_scanned += scan(walk, ranked, next, &mut walker.top)?;
+            walker.rows_scanned += scan(query, ranked, next, &mut walker.top)?;
         }
     }
 }
@@ -155,18 +161,22 @@ mod tests {
         Ranking::new(Metric::L2, &[point], &[2.0], &CENTROIDS, &coarse, |partition| partition != 4)
     }
 
+    fn walks<'a>(points: &[f32], settings: &'a Probe<'a>) -> Vec<Option<(Walk<'a>, f32)>> {
+        points.iter().map(|&point| Some((Walk::new(ranking(point), settings), point))).collect()
+    }
+
     fn alone(
         settings: &Probe<'_>,
-        scan: impl FnMut(usize, Ranked, Option<usize>, &mut TopK) -> Result<u64>,
+        scan: impl FnMut(&mut f32, Ranked, Option<usize>, &mut TopK) -> Result<u64>,
     ) -> Found {
-        let walks = vec![Walk::new(ranking(2.0), settings)];
+        let walks = walks(&[2.0], settings);
         walk(walks, false, &Progress::none(), &|_| true, scan).unwrap().remove(0)
     }
 
     /// Probes with one candidate in each of the last two partitions of the order.
     fn searched(candidates: usize, probes_min: usize, probes_max: Option<usize>) -> usize {
         let settings = Probe { candidates, probes_min, probes_max, ..Probe::default() };
-        let scan = |_, ranked: Ranked, _, top: &mut TopK| {
+        let scan = |_: &mut f32, ranked: Ranked, _, top: &mut TopK| {
             if ranked.score >= 16.0 {
                 top.push(Candidate { distance: ranked.score, row_id: 0 });
             }
@@ -179,7 +189,7 @@ mod tests {
     fn reached(k: usize, reach: f32, probes_min: usize) -> (usize, bool) {
         let early_stop = Some(EarlyStop { k, reach, expected: 1 });
         let settings = Probe { candidates: 10, probes_min, early_stop, ..Probe::default() };
-        let scan = |_, _: Ranked, _, top: &mut TopK| {
+        let scan = |_: &mut f32, _: Ranked, _, top: &mut TopK| {
             top.push(Candidate { distance: 1.0, row_id: 0 });
             Ok(1)
         };
@@ -214,12 +224,12 @@ mod tests {
         let counts = |partition: usize| [0, 5].contains(&partition);
         let searched = |settings: &Probe<'_>| {
             let mut order = Vec::new();
-            let scan = |_, ranked: Ranked, _, top: &mut TopK| {
+            let scan = |_: &mut f32, ranked: Ranked, _, top: &mut TopK| {
                 order.push(ranked.partition);
                 top.push(Candidate { distance: 4.0, row_id: 0 });
                 Ok(1)
             };
-            let walks = vec![Walk::new(ranking(2.0), settings)];
+            let walks = walks(&[2.0], settings);
             let found = walk(walks, false, &Progress::none(), &counts, scan).unwrap().remove(0);
             assert_eq!(found.partitions_searched, order.len());
             order
@@ -240,12 +250,10 @@ mod tests {
 
     #[test]
     fn walks_that_go_together_find_what_each_finds_alone() {
-        let scan = |points: [f32; 3]| {
-            move |walk: usize, ranked: Ranked, _, top: &mut TopK| {
-                let distance = (CENTROIDS[ranked.partition] - points[walk]).abs();
-                top.push(Candidate { distance, row_id: ranked.partition as u64 });
-                Ok(1)
-            }
+        let scan = |point: &mut f32, ranked: Ranked, _, top: &mut TopK| {
+            let distance = (CENTROIDS[ranked.partition] - *point).abs();
+            top.push(Candidate { distance, row_id: ranked.partition as u64 });
+            Ok(1)
         };
         let stop = |reach| Some(EarlyStop { k: 1, reach, expected: 1 });
         for (probes_min, probes_max, early_stop) in
@@ -253,12 +261,12 @@ mod tests {
         {
             let settings = Probe { candidates: 2, probes_min, probes_max, early_stop, ..Probe::default() };
             let points = [2.0, 3.5, 6.0];
-            let walks = points.map(|point| Walk::new(ranking(point), &settings)).into();
-            let together = walk(walks, false, &Progress::none(), &|_| true, scan(points)).unwrap();
+            let together =
+                walk(walks(&points, &settings), false, &Progress::none(), &|_| true, scan).unwrap();
 
             for (point, found) in points.into_iter().zip(together) {
-                let walks = vec![Walk::new(ranking(point), &settings)];
-                let alone = walk(walks, false, &Progress::none(), &|_| true, scan([point; 3])).unwrap();
+                let alone =
+                    walk(walks(&[point], &settings), false, &Progress::none(), &|_| true, scan).unwrap();
                 assert_eq!(vec![found], alone, "{settings:?} {point}");
             }
         }
@@ -268,8 +276,8 @@ mod tests {
     fn a_partition_that_several_walks_look_into_is_searched_for_all_of_them_in_a_row() {
         let settings = Probe { candidates: 9, probes_min: 4, probes_max: Some(4), ..Probe::default() };
         let mut order = Vec::new();
-        let walks = [2.0, 3.5, 6.0].map(|point| Walk::new(ranking(point), &settings)).into();
-        let scan = |_, ranked: Ranked, _, _: &mut TopK| {
+        let walks = walks(&[2.0, 3.5, 6.0], &settings);
+        let scan = |_: &mut f32, ranked: Ranked, _, _: &mut TopK| {
             order.push(ranked.partition);
             Ok(1)
         };

@@ -52,31 +52,17 @@ impl IvfFlat {
         settings: &Probe<'_>,
         progress: &Progress,
     ) -> Result<Vec<Found>> {
-        let mut found = vec![Found::nothing(true); queries.len()];
-        let (mut asked, mut walks) = (Vec::new(), Vec::new());
-        for (at, query) in queries.iter().enumerate() {
-            if let Some(ranking) = self.ranking(query) {
-                asked.push(at);
-                walks.push(Walk::new(ranking, settings));
-            }
-        }
+        let walks = queries.iter().map(|query| Some((Walk::new(self.ranking(query)?, settings), query)));
         let counts = |partition: usize| self.counts(partition, settings.rows);
-        let ended = walk(walks, true, progress, &counts, |walk, ranked, _, top| {
-            self.scan(ranked, &queries[asked[walk]], settings.rows, top)
-        })?;
-        for (at, ended) in asked.iter().zip(ended) {
-            found[*at] = ended;
-        }
-        Ok(found)
+        walk(walks.collect(), true, progress, &counts, |query, ranked, _, top| {
+            self.scan(ranked, query, settings.rows, top)
+        })
     }
 
     /// The order of the partitions; `None` if nothing can be near the query.
     fn ranking(&self, query: &Query) -> Option<Ranking<'_>> {
         let point = self.space.query_point(query)?;
-        let has_rows = |partition: usize| self.files.has_rows(partition);
-        let file = self.files.first();
-        let (mean, centroids, coarse) = (file.mean(), file.centroids(), file.coarse());
-        Some(Ranking::new(self.metric(), &point, mean, centroids, coarse, has_rows))
+        Some(self.files.ranking(self.metric(), &point))
     }
 
     /// Whether a row of a partition counts.

@@ -65,22 +65,14 @@ impl IvfPq {
         settings: &Probe<'_>,
         progress: &Progress,
     ) -> Result<Vec<Found>> {
-        let mut found = vec![Found::nothing(false); queries.len()];
-        let (mut asked, mut walks, mut scans) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, query) in queries.iter().enumerate() {
-            if let Some((ranking, scan)) = self.prepare(query, settings.ahead(), settings.rows) {
-                asked.push(at);
-                walks.push(Walk::new(ranking, settings));
-                scans.push(scan);
-            }
-        }
+        let walks = queries.iter().map(|query| {
+            let (ranking, scan) = self.prepare(query, settings.ahead(), settings.rows)?;
+            Some((Walk::new(ranking, settings), scan))
+        });
         let counts = |partition: usize| self.counts(partition, settings.rows);
-        let ended = walk(walks, false, progress, &counts, |walk, ranked, next, top| {
-            self.scan(&mut scans[walk], ranked, next, top)
+        let mut found = walk(walks.collect(), false, progress, &counts, |scan, ranked, next, top| {
+            self.scan(scan, ranked, next, top)
         })?;
-        for (at, ended) in asked.iter().zip(ended) {
-            found[*at] = ended;
-        }
         if self.metric() != Metric::Dot {
             // An estimate may fall below what a distance can be.
             let candidates = found.iter_mut().flat_map(|found| &mut found.candidates);
@@ -98,12 +90,10 @@ impl IvfPq {
         rows: Option<Wanted<'a>>,
     ) -> Option<(Ranking<'a>, Scan<'a>)> {
         let point = self.space.query_point(query)?;
-        let file = self.files.first();
-        let (mean, centroids) = (file.mean(), file.centroids());
-        let has_rows = |partition: usize| self.files.has_rows(partition);
-        let mut ranking = Ranking::new(self.metric(), &point, mean, centroids, file.coarse(), has_rows);
+        let mut ranking = self.files.ranking(self.metric(), &point);
         let first = ranking.get(0, ahead)?;
 
+        let mean = self.files.first().mean();
         let terms = QueryTerms::new(self.metric(), point, mean, self.centroid(first.partition));
         let mut products = vec![0.0; self.layout.sub_vectors * self.layout.codewords()];
         self.codebook.inner_products(&terms.table_point, &mut products);
