@@ -66,9 +66,7 @@ impl Table {
         check_free(snapshot.version().manifest(), &name, options.replace)?;
 
         let (entry, mut new_files) = self.build_index(&snapshot, name, column, &options.config, progress)?;
-        if self.handle.options.durability.is_full() {
-            new_files.sync()?;
-        }
+        self.sync_new(&mut new_files)?;
         // Syncing takes longer than building a small index.
         progress.check()?;
         let covered = snapshot.version().manifest();

@@ -80,12 +80,11 @@ impl Table {
     ) -> Result<Committed> {
         let mut base = self.refresh(Duration::ZERO)?;
         let mut next = change(&base, &mut new_files)?;
-        let is_full = self.handle.options.durability.is_full();
         // Most of what there is to sync, without keeping other writers of this process waiting.
-        if is_full && next.is_some() {
-            new_files.check()?;
-            new_files.sync()?;
+        if next.is_some() {
+            self.sync_new(&mut new_files)?;
         }
+        let is_full = self.handle.options.durability.is_full();
         let _queue = self.queue();
         for attempts in 1.. {
             let Some(changed) = next else {
@@ -114,6 +113,15 @@ impl Table {
             next = change(&base, &mut new_files)?;
         }
         unreachable!("there is always another attempt")
+    }
+
+    /// Waits until new files are durable, if writes of this table wait for the disk. Publishing them does so too.
+    pub(super) fn sync_new(&self, new_files: &mut NewFiles) -> Result<()> {
+        if self.handle.options.durability.is_full() {
+            new_files.check()?;
+            new_files.sync()?;
+        }
+        Ok(())
     }
 
     /// The place at the head of the queue. None on one of several threads of rayon, which might do another job of the
