@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::filter::{Lookup, Test};
 use crate::index::scalar::{ScalarIndex, ScalarKind, column_path};
 use crate::query::snapshot::{OpenIndex, Snapshot};
-use crate::storage::{KeyType, Keys};
+use crate::storage::{KeyType, Keys, after_all_with};
 
 /// An index that could be asked, and the column it is on.
 #[derive(Debug)]
@@ -112,20 +112,9 @@ pub(crate) fn with_range<T>(
         Test::StartsWith(start) => {
             let value: ArrayRef = Arc::new(StringArray::from(vec![start.as_str()]));
             let low = key(&value)?;
-            (Bound::Included(low.clone()), after_all_with(low))
+            (Bound::Included(low.clone()), after_all_with(low).map_or(Bound::Unbounded, Bound::Excluded))
         }
         _ => return Err(Error::internal("a test without a range")),
     };
     receive(low.as_ref().map(Vec::as_slice), high.as_ref().map(Vec::as_slice))
-}
-
-/// The bound after all keys that begin with `start`.
-fn after_all_with(mut start: Vec<u8>) -> Bound<Vec<u8>> {
-    while let Some(last) = start.pop() {
-        if let Some(next) = last.checked_add(1) {
-            start.push(next);
-            return Bound::Excluded(start);
-        }
-    }
-    Bound::Unbounded
 }

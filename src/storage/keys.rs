@@ -252,6 +252,17 @@ fn ordered_bits(value: f64) -> u64 {
     if bits & SIGN == 0 { bits ^ SIGN } else { !bits }
 }
 
+/// The least key that is greater than all that begin with `start`; `None` if there is none.
+pub fn after_all_with(mut start: Vec<u8>) -> Option<Vec<u8>> {
+    while let Some(last) = start.pop() {
+        if let Some(next) = last.checked_add(1) {
+            start.push(next);
+            return Some(start);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

@@ -21,7 +21,7 @@ mod tags;
 mod version;
 
 pub use files::{Durability, FileEntry, NewFiles, TemporaryFolder};
-pub use keys::{KeyType, Keys};
+pub use keys::{KeyType, Keys, after_all_with};
 pub use manifest::{
     ColumnPlace, DeletionsEntry, FORMAT, IndexEntry, Manifest, PartEntry, RowIdsEntry, SegmentEntry,
 };

@@ -6,10 +6,10 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::storage::keys::{KeyType, Keys};
+use crate::storage::keys::{KeyType, Keys, after_all_with};
 
 /// The name of the statistics in the footer.
 pub(super) const STATISTICS: &str = "quiverdb:statistics";
@@ -65,14 +65,7 @@ fn cut_up(mut max: Vec<u8>) -> Option<Vec<u8>> {
         return Some(max);
     }
     max.truncate(BOUND_BYTES);
-    // The least key that is greater than all that begin like this.
-    while let Some(last) = max.pop() {
-        if let Some(next) = last.checked_add(1) {
-            max.push(next);
-            return Some(max);
-        }
-    }
-    None
+    after_all_with(max)
 }
 
 /// Collects the statistics of a file while its batches are written.
@@ -112,24 +105,18 @@ pub(super) fn parse(text: &str, columns: usize) -> Result<Vec<Option<ColumnStati
     if found.len() == columns { Ok(found) } else { Err("its statistics are of other columns".to_owned()) }
 }
 
-/// Keys in hexadecimal.
+/// A key that may be missing, in hexadecimal.
 mod hex {
-    use super::*;
+    use serde::{Deserializer, Serializer};
+
+    use crate::storage::schema::hex;
 
     pub fn serialize<S: Serializer>(key: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
-        let key = key.iter().flatten();
-        to.collect_str(&key.map(|byte| format!("{byte:02x}")).collect::<String>())
+        hex::serialize(key.as_deref().unwrap_or_default(), to)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
-        let text = String::deserialize(from)?;
-        let digits: Option<Vec<u8>> = text.chars().map(|digit| Some(digit.to_digit(16)? as u8)).collect();
-        match digits {
-            Some(digits) if digits.len().is_multiple_of(2) => {
-                Ok(Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()))
-            }
-            _ => Err(serde::de::Error::custom("a bound is not hexadecimal")),
-        }
+        hex::deserialize(from).map(Some)
     }
 }
 
