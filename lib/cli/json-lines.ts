@@ -9,15 +9,19 @@ import { pipeline } from 'node:stream/promises';
 import type { DataChunk } from '../data.js';
 import { batches, type FileToRead, type Found, type Row } from './files.js';
 import { fromJson, toJson } from './json.js';
-import { type Columns, jsonOf } from './values.js';
+import { jsonOf } from './values.js';
+
+/** How the values of columns whose type is known are read, by name. */
+type Readers = ReadonlyArray<readonly [name: string, read: (value: any) => unknown]>;
 
 export async function* read({ path, columns, report }: FileToRead): AsyncGenerator<DataChunk> {
   const file = createReadStream(path);
+  const readers = [...columns].map(([name, type]) => [name, jsonOf(type)] as const);
   let long: Set<string> | undefined;
   for await (const batch of batches(lines(file), file, report)) {
     // Where one of the first rows has a number of 64 bits, all have.
     long ??= new Set(batch.flatMap(namesOfBigints));
-    for (const row of batch) convert(row, columns, long);
+    for (const row of batch) convert(row, readers, long);
     yield batch;
   }
 }
@@ -41,10 +45,10 @@ function namesOfBigints(row: Row): string[] {
   return Object.keys(Object(row)).filter((name) => typeof row[name] === 'bigint');
 }
 
-function convert(row: Row, columns: Columns, long: ReadonlySet<string>): void {
+function convert(row: Row, readers: Readers, long: ReadonlySet<string>): void {
   for (const name of long) if (Number.isSafeInteger(row[name])) row[name] = BigInt(row[name]);
-  for (const [name, type] of columns) {
-    if (Object.hasOwn(Object(row), name)) row[name] = jsonOf(type)(row[name]);
+  for (const [name, read] of readers) {
+    if (Object.hasOwn(Object(row), name)) row[name] = read(row[name]);
   }
 }
 
