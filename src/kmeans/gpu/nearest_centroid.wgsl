@@ -6,38 +6,9 @@
 // each of its 8 rows. While one tile is multiplied, the values of the next are already on their way to
 // registers. Loops are written out where the compiler must keep an array in registers.
 //
-// Two parts come before this one: one of load_*.wgsl, which says where values come from and in which precision
-// (`Four`, `whole`, `Sources`, `sources`, `fetch`, `place`), and one of keep_*.wgsl, which says what is kept of
-// a row and where it goes (`Nearest`, `none`, `nearer`, `settle`).
-
-// Kept in step with `Shape` in product.rs.
-struct Shape {
-    // Rows of this dispatch: the first and how many.
-    first_row: u32,
-    rows: u32,
-    // Values from one row to the next, and how many of them a centroid has.
-    stride: u32,
-    width: u32,
-    // Centroids of this dispatch, among those in the buffer, and the number of the buffer's first one.
-    first_column: u32,
-    end_column: u32,
-    columns: u32,
-    base_column: u32,
-    // A line of workgroups does one sub-vector, or a share of it: the first one, and how many labels each has.
-    first_line: u32,
-    line_rows: u32,
-    // Whether nothing has been found yet.
-    is_first: u32,
-    // Whether the rows are those in a list.
-    is_listed: u32,
-    // Workgroups share the centroids of a row: how many there are, and how many centroids each takes, a multiple of
-    // TILE.
-    splits: u32,
-    split_columns: u32,
-}
-
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(3) var<storage, read> biases: array<f32>;
+// Besides product_shape.wgsl, two parts come before this one: one of load_*.wgsl, which says where values come from
+// and in which precision (`Four`, `whole`, `Sources`, `sources`, `fetch`, `place`), and one of keep_*.wgsl, which says
+// what is kept of a row and where it goes (`Nearest`, `none`, `nearer`, `settle`).
 
 // Values of a row that are in workgroup memory at a time: 8 or 16.
 override DEPTH: u32 = 16u;
@@ -46,7 +17,6 @@ const TILE = 128u;
 const PITCH = 33u;
 const TILE_VECTORS = 528u; // of the larger DEPTH, 16
 const INVOCATIONS = 256u;
-const FARTHEST = 0x1.fffffep+127f;
 
 var<workgroup> row_tile: array<Four, TILE_VECTORS>;
 var<workgroup> column_tile: array<Four, TILE_VECTORS>;

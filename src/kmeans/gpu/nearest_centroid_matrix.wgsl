@@ -5,26 +5,8 @@
 // 2 x 4 matrices. Matrix units do not say which invocation holds which value of a result, so that each one passes
 // through workgroup memory on its way to the comparison.
 //
-// A part of matrix_*.wgsl comes before this one, and three_nearest.wgsl.
-
-// Kept in step with `Shape` in product.rs.
-struct Shape {
-    first_row: u32,
-    rows: u32,
-    // Values from one row to the next, and of a centroid: the same number, a multiple of DEPTH.
-    stride: u32,
-    width: u32,
-    first_column: u32,
-    end_column: u32,
-    columns: u32,
-    base_column: u32,
-    first_line: u32,
-    line_rows: u32,
-    is_first: u32,
-    is_listed: u32,
-    splits: u32,
-    split_columns: u32,
-}
+// A part of matrix_*.wgsl comes before this one, product_shape.wgsl and three_nearest.wgsl. Rows and centroids have the
+// same number of values, a multiple of DEPTH.
 
 const INVOCATIONS = 256u;
 const LANES = 32u;
@@ -33,14 +15,11 @@ const TILE = 8u * SIZE;
 // matrix lie in different banks.
 const DEPTH = 32u;
 const PITCH = 40u;
-const FARTHEST = 0x1.fffffep+127f;
 // What a row gets from the invocations and subgroups that share it.
 const ENTRIES = 2u * LANES / SIZE;
 
-@group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> points: array<vec4<f16>>;
 @group(0) @binding(2) var<storage, read> centroids: array<vec4<f16>>;
-@group(0) @binding(3) var<storage, read> biases: array<f32>;
 // Of a row: what undoes its scale, and the doubt that rounding leaves.
 @group(0) @binding(4) var<storage, read> terms: array<vec2<f32>>;
 // Splits x rows.

@@ -32,6 +32,7 @@ static MATRICES_8: Source = half("nearest_centroid of matrices of 8", MATRICES_8
 
 const BODY: &str = include_str!("nearest_centroid.wgsl");
 const MATRIX_BODY: &str = include_str!("nearest_centroid_matrix.wgsl");
+const SHAPE: &str = include_str!("product_shape.wgsl");
 const ALONE: &str = include_str!("gather_alone.wgsl");
 const SUBGROUPS: &str = include_str!("gather_subgroups.wgsl");
 const KEEP: &str = include_str!("keep_nearest.wgsl");
@@ -40,14 +41,14 @@ const LOAD_QUADS: &str = include_str!("load_quads.wgsl");
 const LOAD_VALUES: &str = include_str!("load_values.wgsl");
 pub(super) const THREE: &str = include_str!("three_nearest.wgsl");
 
-const VALUES_PARTS: &[&str] = &[ONE, LOAD_VALUES, KEEP, ALONE, BODY];
-const VALUES_SUBGROUPS_PARTS: &[&str] = &[ONE, LOAD_VALUES, KEEP, SUBGROUPS, BODY];
-const QUADS_PARTS: &[&str] = &[ONE, LOAD_QUADS, KEEP, ALONE, BODY];
-const QUADS_SUBGROUPS_PARTS: &[&str] = &[ONE, LOAD_QUADS, KEEP, SUBGROUPS, BODY];
+const VALUES_PARTS: &[&str] = &[ONE, SHAPE, LOAD_VALUES, KEEP, ALONE, BODY];
+const VALUES_SUBGROUPS_PARTS: &[&str] = &[ONE, SHAPE, LOAD_VALUES, KEEP, SUBGROUPS, BODY];
+const QUADS_PARTS: &[&str] = &[ONE, SHAPE, LOAD_QUADS, KEEP, ALONE, BODY];
+const QUADS_SUBGROUPS_PARTS: &[&str] = &[ONE, SHAPE, LOAD_QUADS, KEEP, SUBGROUPS, BODY];
 const HALVES_PARTS: &[&str] =
-    &[include_str!("half_precision.wgsl"), LOAD_QUADS, THREE, include_str!("keep_three.wgsl"), BODY];
-const MATRICES_16_PARTS: &[&str] = &[include_str!("matrix_16.wgsl"), THREE, MATRIX_BODY];
-const MATRICES_8_PARTS: &[&str] = &[include_str!("matrix_8.wgsl"), THREE, MATRIX_BODY];
+    &[include_str!("half_precision.wgsl"), SHAPE, LOAD_QUADS, THREE, include_str!("keep_three.wgsl"), BODY];
+const MATRICES_16_PARTS: &[&str] = &[include_str!("matrix_16.wgsl"), SHAPE, THREE, MATRIX_BODY];
+const MATRICES_8_PARTS: &[&str] = &[include_str!("matrix_8.wgsl"), SHAPE, THREE, MATRIX_BODY];
 
 const fn single(name: &'static str, wgsl: &'static [&'static str]) -> Source {
     Source { name, wgsl, entry: "nearest_centroid", buffers: SINGLE }
@@ -57,7 +58,7 @@ const fn half(name: &'static str, wgsl: &'static [&'static str]) -> Source {
     Source { name, wgsl, entry: "nearest_centroid", buffers: HALF }
 }
 
-/// Kept in step with `Shape` in nearest_centroid.wgsl and nearest_centroid_matrix.wgsl.
+/// Kept in step with `Shape` in product_shape.wgsl.
 #[derive(Debug, Clone, Copy, Default, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Shape {
