@@ -103,7 +103,7 @@ fn groups(manifest: &Manifest) -> Vec<Range<usize>> {
         let (mut rows, mut bytes) = (0, 0);
         while let Some(segment) = manifest.segments.get(end).filter(|segment| is_candidate(segment)) {
             rows += segment.live_rows();
-            bytes += segment.column_files().map(|file| file.bytes).sum::<u64>();
+            bytes += segment.column_bytes();
             if end > start && (rows > limits.segment_rows || bytes > limits.segment_bytes) {
                 break;
             }

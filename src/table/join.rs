@@ -62,7 +62,7 @@ fn many_small(manifest: &Manifest, count: usize, bytes_max: u64) -> Option<Range
     let grown = |run: Range<usize>| {
         let (mut sum, mut largest, mut start) = (0, 0, None);
         for at in run.clone().rev() {
-            let bytes = bytes(&manifest.segments[at]);
+            let bytes = manifest.segments[at].column_bytes();
             (sum, largest) = (sum + bytes, largest.max(bytes));
             if sum > bytes_max {
                 break;
@@ -81,8 +81,10 @@ fn many_small(manifest: &Manifest, count: usize, bytes_max: u64) -> Option<Range
 fn small_rest(manifest: &Manifest) -> Option<Range<usize>> {
     let rest = |run: Range<usize>| {
         let mut start = run.start + RESTING_KEPT;
-        let after = |start: usize| manifest.segments[start + 1..run.end].iter().map(bytes).sum::<u64>();
-        while start < run.end && bytes(&manifest.segments[start]) > RESTING_RATIO * after(start) {
+        let after = |start: usize| {
+            manifest.segments[start + 1..run.end].iter().map(SegmentEntry::column_bytes).sum::<u64>()
+        };
+        while start < run.end && manifest.segments[start].column_bytes() > RESTING_RATIO * after(start) {
             start += 1;
         }
         (start + 1 < run.end && after(start) < UPKEEP_BYTES_MAX).then_some(start..run.end)
@@ -93,7 +95,8 @@ fn small_rest(manifest: &Manifest) -> Option<Range<usize>> {
 
 /// Small segments, as far as they are side by side.
 fn small_runs(manifest: &Manifest, bytes_max: u64) -> Vec<Range<usize>> {
-    let is_small = |segment: &SegmentEntry| segment.live_rows() < SMALL_ROWS && bytes(segment) < bytes_max;
+    let is_small =
+        |segment: &SegmentEntry| segment.live_rows() < SMALL_ROWS && segment.column_bytes() < bytes_max;
     let mut runs = Vec::new();
     let mut start = 0;
     for (at, segment) in manifest.segments.iter().enumerate() {
@@ -104,10 +107,6 @@ fn small_runs(manifest: &Manifest, bytes_max: u64) -> Vec<Range<usize>> {
     }
     runs.push(start..manifest.segments.len());
     runs
-}
-
-fn bytes(segment: &SegmentEntry) -> u64 {
-    segment.column_files().map(|file| file.bytes).sum()
 }
 
 #[cfg(test)]

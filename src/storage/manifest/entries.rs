@@ -101,6 +101,11 @@ impl SegmentEntry {
         self.unused_columns > 0 || self.parts.iter().any(|part| part.unused_columns > 0)
     }
 
+    /// How many bytes the files have that have its columns.
+    pub fn column_bytes(&self) -> u64 {
+        self.column_files().map(|file| file.bytes).sum()
+    }
+
     /// The files that have its columns.
     pub fn column_files(&self) -> impl Iterator<Item = &FileEntry> {
         [&self.file].into_iter().chain(self.parts.iter().map(|part| &part.file))

@@ -91,9 +91,9 @@ fn next_task(
 
 fn is_wasteful(segment: &SegmentEntry) -> bool {
     let deleted = segment.rows - segment.live_rows();
-    let bytes: u64 = segment.column_files().map(|file| file.bytes).sum();
     deleted * DELETED_SHARE >= segment.rows
-        && u128::from(bytes) * u128::from(deleted) >= u128::from(DELETED_BYTES) * u128::from(segment.rows)
+        && u128::from(segment.column_bytes()) * u128::from(deleted)
+            >= u128::from(DELETED_BYTES) * u128::from(segment.rows)
 }
 
 /// Whether an index should get the rows that it does not cover, or lose those that are gone.
